@@ -1,0 +1,238 @@
+"""The settings: one pydantic model, read from a YAML file and the environment. Knows nothing of what uses them.
+
+Precedence: environment `IDP_SECTION__KEY` > configuration file > default. Unknown names are refused by name.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from idp.base.errors import Misconfigured
+
+MAX_CONFIG_BYTES = 1_000_000
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Server(Section):
+    host: str = "127.0.0.1"
+    """Address the identity provider listens on."""
+    port: int = Field(8000, ge=1, le=65535)
+    """Port the identity provider listens on."""
+    workers: int = Field(1, ge=1, le=256)
+    """Worker processes; one per core is a good start for a busy installation."""
+    threads: int = Field(4, ge=1, le=256)
+    """Threads per worker process."""
+    trusted_proxies: int = Field(0, ge=0, le=10)
+    """How many reverse proxies stand in front and set X-Forwarded-For, -Proto and -Host. 0: these headers are ignored."""
+
+
+class Store(Section):
+    url: str = "sqlite"
+    """`sqlite` (a file in the data folder), `sqlite:/absolute/path.db`, or `mongodb://…/database`."""
+
+
+class Api(Section):
+    host: str = "127.0.0.1"
+    """Address the companion API listens on."""
+    port: int = Field(8001, ge=1, le=65535)
+    """Port the companion API listens on."""
+    workers: int = Field(1, ge=1, le=256)
+    """Worker processes of the companion API."""
+    threads: int = Field(4, ge=1, le=256)
+    """Threads per worker process of the companion API."""
+    url: str = ""
+    """Base URL under which clients reach the companion. Default: http://HOST:PORT."""
+    audience: str = "urn:sheaf:api"
+    """The audience that an access token must name to be accepted by the companion."""
+    issuer: str = ""
+    """The identity provider whose tokens the companion accepts. Default: the issuer of this installation."""
+    store: str = "sqlite"
+    """Where documents live: `sqlite`, `sqlite:/absolute/path.db`, or `mongodb://…/database`."""
+    broker: str = "embedded"
+    """Where queues live: `embedded`, or `amqp://…` / `amqps://…` for RabbitMQ."""
+    introspection_client_id: str = ""
+    """Client with which the companion asks the identity provider whether a token is still good. `idp run` sets this up itself."""
+    introspection_client_secret: SecretStr = SecretStr("")
+    """Secret of that client. Prefer `introspection_client_secret_file`."""
+    introspection_client_secret_file: str = ""
+    """File that holds the secret of that client."""
+
+
+class SignIn(Section):
+    attempt_seconds: int = Field(600, ge=60, le=3600)
+    """How long one sign-in may take."""
+    session_seconds: int = Field(43_200, ge=300)
+    """How long a session lasts at most."""
+    idle_seconds: int = Field(7_200, ge=300)
+    """How long a session lasts without being used."""
+    recent_seconds: int = Field(600, ge=60)
+    """How old a sign-in may be for dangerous actions (linking, unlinking, new factor)."""
+
+
+class Passwords(Section):
+    time_cost: int = Field(2, ge=1, le=20)
+    """argon2id passes (OWASP minimum for 19 MiB: 2)."""
+    memory_kib: int = Field(19_456, ge=8_192, le=4_194_304)
+    """argon2id memory in KiB."""
+    parallelism: int = Field(1, ge=1, le=64)
+    """argon2id lanes."""
+    minimum_length: int = Field(10, ge=8, le=128)
+    """Shortest password that is accepted when one is set."""
+
+
+class Oidc(Section):
+    code_seconds: int = Field(60, ge=10, le=60)
+    """Life of an authorization code."""
+    access_token_seconds: int = Field(600, ge=60, le=3600)
+    """Life of an access token."""
+    id_token_seconds: int = Field(600, ge=60, le=3600)
+    """Life of an ID token."""
+    refresh_token_seconds: int = Field(2_592_000, ge=300)
+    """Life of a refresh-token family."""
+
+
+class Saml(Section):
+    entity_id: str = ""
+    """entityID of our identity provider. Default: ISSUER/saml/metadata."""
+    assertion_seconds: int = Field(300, ge=30, le=300)
+    """How long an assertion may be presented."""
+    request_skew_seconds: int = Field(300, ge=30, le=600)
+    """How old or early an AuthnRequest may be."""
+    require_signed_requests: bool = False
+    """Refuse every unsigned AuthnRequest, also from service providers whose metadata does not promise to sign."""
+
+
+class Net(Section):
+    private_addresses: Literal["auto", "allow", "refuse"] = "auto"
+    """May outbound requests reach private and loopback addresses? auto: only while our own issuer is a loopback address."""
+    timeout_seconds: float = Field(5.0, gt=0, le=60)
+    """Time-out of outbound requests, in all."""
+    max_bytes: int = Field(1_048_576, ge=1024)
+    """Largest answer that is read from another server."""
+
+
+class Log(Section):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least severe line that is written."""
+    trace_days: int = Field(14, ge=1, le=365)
+    """How long `idp explain CODE` knows a trace code."""
+
+
+class Roles(Section):
+    roles: tuple[str, ...]
+
+
+class Settings(Section):
+    """Everything that can be configured."""
+
+    mode: Literal["development", "production"] = "development"
+    """production refuses to start in an unsafe state (see README)."""
+    issuer: str = ""
+    """Base URL under which browsers reach us. Empty: what the set-up page stored, else http://HOST:PORT."""
+    data: str = "data"
+    """Folder of the embedded store, keys and secrets (mode 0700)."""
+    second_factor: Literal["everyone", "administrators"] | Roles = "everyone"
+    """Who must use a second factor: everyone, administrators, or {roles: [...]}."""
+    local_login: bool = True
+    """May people sign in with a local password?"""
+    seal_key: SecretStr = SecretStr("")
+    """Key (base64, 32 bytes) that seals secrets at rest. Empty: `secrets/seal.key` in the data folder, made at first start."""
+    seal_key_file: str = ""
+    """File that holds the seal key."""
+    organisation: str = "Sheaf"
+    """Name shown on the pages."""
+    server: Server = Server()
+    store: Store = Store()
+    api: Api = Api()
+    sign_in: SignIn = SignIn()
+    passwords: Passwords = Passwords()
+    oidc: Oidc = Oidc()
+    saml: Saml = Saml()
+    net: Net = Net()
+    log: Log = Log()
+
+    @field_validator("second_factor", mode="before")
+    @classmethod
+    def _roles_from_text(cls, value: object) -> object:
+        """The environment can only give text: `roles: [a, b]` is read as YAML."""
+        if isinstance(value, str) and value.strip().startswith(("roles", "{")):
+            return yaml.safe_load(value)
+        return value
+
+    @property
+    def data_dir(self) -> Path:
+        return Path(self.data).resolve()
+
+    @property
+    def default_issuer(self) -> str:
+        host = "127.0.0.1" if self.server.host in ("0.0.0.0", "::", "") else self.server.host  # noqa: S104
+        return f"http://{host}:{self.server.port}"
+
+    @property
+    def api_url(self) -> str:
+        host = "127.0.0.1" if self.api.host in ("0.0.0.0", "::", "") else self.api.host  # noqa: S104
+        return self.api.url.rstrip("/") or f"http://{host}:{self.api.port}"
+
+
+def load(path: str | None, overrides: Mapping[str, Any] | None = None, env: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings. `overrides` (from the command line) win over everything; nested keys are written `section.key`.
+
+    Raises Misconfigured, which names the setting that is wrong.
+    """
+    tree = _from_file(path or env.get("IDP_CONFIG"))
+    _merge_env(tree, env)
+    for dotted, value in (overrides or {}).items():
+        if value is not None:
+            _put(tree, dotted.split("."), value)
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise Misconfigured(
+                name, "There is no setting of this name.", "See config.example.yaml for all names."
+            ) from None
+        raise Misconfigured(name, f"{first['msg']}.", "See config.example.yaml for what is allowed.") from None
+
+
+def _from_file(path: str | None) -> dict[str, Any]:
+    if not path:
+        return {}
+    file = Path(path)
+    if not file.is_file():
+        raise Misconfigured("--config", f"There is no file {path}.", "Give the path of a YAML file.")
+    if file.stat().st_size > MAX_CONFIG_BYTES:
+        raise Misconfigured("--config", f"{path} is larger than 1 MB.", "Give a configuration file.")
+    try:
+        tree = yaml.safe_load(file.read_text()) or {}
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" (line {mark.line + 1})" if mark else ""
+        raise Misconfigured("--config", f"{path} is not valid YAML{where}.", "Mend the file.") from None
+    if not isinstance(tree, dict):
+        raise Misconfigured("--config", f"{path} does not hold a mapping.", "Start from config.example.yaml.")
+    return tree
+
+
+def _merge_env(tree: dict[str, Any], env: Mapping[str, str]) -> None:
+    for name, value in env.items():
+        path = name.removeprefix("IDP_").lower().split("__")
+        if name.startswith("IDP_") and path[0] in Settings.model_fields:
+            _put(tree, path, value)
+
+
+def _put(tree: dict[str, Any], path: list[str], value: object) -> None:
+    for part in path[:-1]:
+        branch = tree.setdefault(part, {})
+        if not isinstance(branch, dict):
+            branch = tree[part] = {}
+        tree = branch
+    tree[path[-1]] = value

@@ -1,0 +1,43 @@
+"""One way to refuse. Code deep inside raises Refused; each door (page, OAuth JSON, SAML status, problem+json) renders it once."""
+
+from collections.abc import Mapping
+
+
+class Refused(Exception):  # noqa: N818  (a refusal is an answer, not a fault)
+    """A request that is answered with a named refusal.
+
+    code:    stable machine name in snake_case, for example `redirect_uri_mismatch`
+    message: one sentence for the person at the other end; says what to do; never holds a secret or foreign input unescaped
+    status:  HTTP status
+    reason:  the precise cause for the trace log (`idp explain CODE`), not shown outside; never holds a secret
+    detail:  further public members for machine doors (OAuth JSON, problem+json)
+    headers: HTTP headers that belong to the refusal (WWW-Authenticate, Retry-After)
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        status: int = 400,
+        reason: str = "",
+        detail: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {reason or message}")
+        self.code = code
+        self.message = message
+        self.status = status
+        self.reason = reason or message
+        self.detail = dict(detail or {})
+        self.headers = dict(headers or {})
+
+
+class Misconfigured(Exception):  # noqa: N818
+    """The installation cannot start as configured. `setting` names the setting, `cure` what to do."""
+
+    def __init__(self, setting: str, problem: str, cure: str) -> None:
+        super().__init__(f"{setting}: {problem} {cure}")
+        self.setting = setting
+        self.problem = problem
+        self.cure = cure

@@ -1,0 +1,38 @@
+"""Random identifiers, one maker per use, so that no two kinds share a key space.
+
+Sizes: every secret has 256 bits, every public identifier at least 128.
+"""
+
+import hashlib
+import secrets
+import time
+
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def secret() -> str:
+    """43 URL-safe characters, 256 bits: codes, handles, tokens, client secrets."""
+    return secrets.token_urlsafe(32)
+
+
+def public_id(prefix: str) -> str:
+    """`prefix_` and 128 random bits in hex. Says nothing about when or in what order it was made."""
+    return f"{prefix}_{secrets.token_hex(16)}"
+
+
+def ordered_id(prefix: str, at: float | None = None) -> str:
+    """Sorts by time of creation (milliseconds), then 80 random bits. For logs and lists, never as a secret."""
+    millis = int((time.time() if at is None else at) * 1000)
+    value = (millis << 80) | secrets.randbits(80)
+    text = "".join(_CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
+    return f"{prefix}_{text}"
+
+
+def trace_code() -> str:
+    """Eight characters that a person can read out over the telephone (40 bits)."""
+    return "".join(secrets.choice(_CROCKFORD) for _ in range(8)).upper()
+
+
+def digest(value: str) -> str:
+    """SHA-256 in hex: what is stored instead of a random secret of at least 128 bits. Never for passwords."""
+    return hashlib.sha256(value.encode()).hexdigest()

@@ -1,0 +1,178 @@
+"""Outbound HTTP: every request that Sheaf makes to another server goes through `fetch`.
+
+Owns time-outs, the size limit and the address guard (no private addresses unless allowed; never link-local ones, where
+clouds keep their metadata service). Redirects are not followed: the caller sees them. The guard connects to the very
+address it has checked, so that a second DNS answer cannot slip in (DNS rebinding).
+"""
+
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from idp.base.config import Net
+
+if TYPE_CHECKING:
+    from urllib3 import HTTPConnectionPool
+
+
+class Unreachable(Exception):  # noqa: N818
+    """The other server did not give a usable answer; `reason` says why and holds no secret."""
+
+    def __init__(self, host: str, reason: str) -> None:
+        super().__init__(f"{host}: {reason}")
+        self.host = host
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class NetPolicy:
+    """allow_private: loopback and private ranges; timeout: seconds for the whole exchange; max_bytes: of the body."""
+
+    allow_private: bool = False
+    timeout: float = 5.0
+    max_bytes: int = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """status, headers (names in lower case), body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def policy_for(net: Net, issuer: str) -> NetPolicy:
+    """`auto` allows private addresses only to an installation that is itself on loopback."""
+    allow = net.private_addresses == "allow" or (net.private_addresses == "auto" and is_loopback_url(issuer))
+    return NetPolicy(allow, net.timeout_seconds, net.max_bytes)
+
+
+def is_loopback_url(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def fetch(
+    method: str,
+    url: str,
+    policy: NetPolicy,
+    *,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+) -> Answer:
+    """One exchange, no redirects, no retries. Raises Unreachable; any HTTP status is an Answer."""
+    import urllib3  # here: not needed until the first outbound request
+
+    deadline = time.monotonic() + policy.timeout
+    scheme, host, port, target = _split(url)
+    address = _checked_address(host, port, policy)
+    left = max(0.1, deadline - time.monotonic())
+    pool: HTTPConnectionPool
+    if scheme == "https":
+        pool = urllib3.HTTPSConnectionPool(
+            address, port, ssl_context=_tls(), server_hostname=host, assert_hostname=host, maxsize=1
+        )
+    else:
+        pool = urllib3.HTTPConnectionPool(address, port, maxsize=1)
+    default = {"https": 443, "http": 80}[scheme]
+    authority = f"[{host}]" if ":" in host else host
+    sent = {"Host": authority if port == default else f"{authority}:{port}", "User-Agent": "Sheaf", **(headers or {})}
+    try:
+        response = pool.request(
+            method,
+            target,
+            body=body,
+            headers=sent,
+            redirect=False,
+            retries=False,
+            preload_content=False,
+            timeout=urllib3.Timeout(total=left),
+            decode_content=False,
+        )
+        return Answer(
+            response.status,
+            {k.lower(): v for k, v in response.headers.items()},
+            _read(response, deadline, policy, host),
+        )
+    except urllib3.exceptions.HTTPError as error:
+        raise Unreachable(host, _why(error)) from None
+    finally:
+        pool.close()
+
+
+def _read(response: "object", deadline: float, policy: NetPolicy, host: str) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        if time.monotonic() > deadline:
+            raise Unreachable(host, f"no whole answer within {policy.timeout:g} s")
+        part = response.read1(65_536)  # type: ignore[attr-defined]  # read() would wait for all of them
+        if not part:
+            return b"".join(parts)
+        size += len(part)
+        if size > policy.max_bytes:
+            raise Unreachable(host, f"the answer is larger than {policy.max_bytes} bytes")
+        parts.append(part)
+
+
+def _split(url: str) -> tuple[str, str, int, str]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise Unreachable("?", "the URL cannot be read") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        raise Unreachable(parts.hostname or "?", "the URL is not a plain http(s) URL")
+    if any(ord(c) <= 32 or ord(c) == 127 for c in url):
+        raise Unreachable(parts.hostname, "the URL holds a control character or a blank")
+    target = parts.path or "/"
+    if parts.query:
+        target += "?" + parts.query
+    return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80), target
+
+
+def _checked_address(host: str, port: int, policy: NetPolicy) -> str:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise Unreachable(host, "the name cannot be resolved") from None
+    addresses = [str(info[4][0]) for info in found]
+    for address in addresses:
+        if not _allowed(ipaddress.ip_address(address.partition("%")[0]), policy):
+            raise Unreachable(host, "the address is private and `net.private_addresses` does not allow it")
+    # IPv4 first: on loopback-only machines "localhost" also resolves to ::1, where nothing may listen
+    return sorted(addresses, key=lambda a: ":" in a)[0]
+
+
+def _allowed(address: ipaddress.IPv4Address | ipaddress.IPv6Address, policy: NetPolicy) -> bool:
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    if address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved:
+        return False
+    return address.is_global or policy.allow_private
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def _why(error: Exception) -> str:
+    name = type(error).__name__
+    if "Timeout" in name:
+        return "time-out"
+    if "SSL" in name or "Certificate" in name:
+        return "the TLS certificate or handshake was refused"
+    return "no connection" if "Connection" in name else f"broken answer ({name})"

@@ -1,0 +1,1 @@
+"""Cryptography at rest and of people: passwords, TOTP, sealing, signing keys."""

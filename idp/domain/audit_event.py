@@ -1,0 +1,89 @@
+"""AuditEvent: one line nobody edits. Trace: why something was refused, found by its short code."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+EventName = Literal[
+    "setup.completed",
+    "setup.link_made",
+    "user.created",
+    "user.changed",
+    "user.disabled",
+    "user.enabled",
+    "sign_in.succeeded",
+    "sign_in.failed",
+    "sign_in.refused",
+    "sign_out",
+    "session.ended",
+    "factor.enrolled",
+    "factor.failed",
+    "factor.locked",
+    "factor.recovery_used",
+    "login.linked",
+    "login.unlinked",
+    "consent.given",
+    "consent.denied",
+    "grant.issued",
+    "grant.revoked",
+    "grant.reuse_detected",
+    "assertion.issued",
+    "client.added",
+    "client.changed",
+    "client.removed",
+    "sp.added",
+    "sp.changed",
+    "sp.removed",
+    "upstream.added",
+    "upstream.changed",
+    "upstream.removed",
+    "keys.rotated",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """id sorts by time. actor: who did it (user id, client id or `cli`); subject: to whom or what."""
+
+    id: str
+    at: float
+    name: EventName
+    actor: str
+    subject: str
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """id = the trace code shown on the page. reason: the precise cause."""
+
+    id: str
+    at: float
+    door: str
+    code: str
+    reason: str
+    expires_at: float
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSetting:
+    """A setting that the pages or the command line changed (base_url, set-up state). id = its name."""
+
+    id: str
+    value: str
+    changed_at: float
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SetupLink:
+    """The one-time set-up link. id = digest of its token; slot is unique, so a fresh link kills the old one."""
+
+    id: str
+    created_at: float
+    expires_at: float
+    slot: str = "setup"
+    user_id: str | None = None  # set once the first screen is done
+    consumed_at: float | None = None
+    version: int = 0

@@ -1,0 +1,69 @@
+"""User: the one local identity. Credentials hang on it but are never part of a repr."""
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+
+from idp.base.claims import ADMINISTRATOR
+from idp.base.errors import Refused
+
+USERNAME = re.compile(r"[a-z0-9](?:[a-z0-9._@+-]{0,126}[a-z0-9])?\Z")
+EMAIL = re.compile(r"[^@\s\x00-\x1f\"(),:;<>\[\]\\]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """id: random and never reused, it is the `sub` of tokens. username and email as the person wrote them; username_key
+    and email_key are the canonical forms that are unique. password_hash: PHC string or None (no local password)."""
+
+    id: str
+    username: str
+    username_key: str
+    email: str | None
+    email_key: str | None
+    email_verified: bool
+    name: str
+    created_at: float
+    roles: tuple[str, ...] = ()
+    disabled: bool = False
+    password_hash: str | None = field(default=None, repr=False)
+    password_changed_at: float | None = None
+    version: int = 0
+
+    @property
+    def is_administrator(self) -> bool:
+        return ADMINISTRATOR in self.roles
+
+
+def username_key(username: str) -> str:
+    """Canonical form, made once (NFKC, case folded). Raises Refused(invalid_username)."""
+    key = unicodedata.normalize("NFKC", username.strip()).casefold()
+    if not USERNAME.match(key):
+        raise Refused("invalid_username", "Use letters, digits and . _ - @ + for the user name, up to 128 characters.")
+    return key
+
+
+def email_key(email: str) -> str:
+    """Canonical form of an e-mail address: domain in lower-case ASCII, local part case folded. Raises Refused(invalid_email).
+
+    Only one `@`, no comments, no quoted local parts, no trailing dot: addresses that two systems read differently are how
+    identities get joined by mistake.
+    """
+    text = unicodedata.normalize("NFC", email.strip())
+    local, at, domain = text.rpartition("@")
+    try:
+        ascii_domain = domain.encode("idna").decode().lower() if domain else ""
+    except UnicodeError:
+        ascii_domain = ""
+    key = f"{local.casefold()}@{ascii_domain}"
+    if not at or len(key) > 254 or not EMAIL.match(key):
+        raise Refused("invalid_email", "This is not an e-mail address we can use, for example ada@example.org.")
+    return key
+
+
+def display_name(name: str) -> str:
+    """One line of at most 200 characters. Raises Refused(invalid_name)."""
+    text = " ".join(name.split())
+    if len(text) > 200 or any(unicodedata.category(c) in ("Cc", "Cf", "Co", "Cn") for c in text):
+        raise Refused("invalid_name", "Use a name of at most 200 characters, without control characters.")
+    return text

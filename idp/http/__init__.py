@@ -1,0 +1,1 @@
+"""What the pages and the protocol doors share over HTTP: services, cookies, CSRF, headers, rendering, error pages."""

@@ -1,0 +1,127 @@
+"""The browser's side of a sign-in: its two cookies, the current session and user. The only importer of flask_login.
+
+`sheaf_session` holds the handle of a Session; `sheaf_browser` a random id that ties attempts and forms to this browser.
+Neither says anything by itself: what counts is in the store.
+"""
+
+from flask import Flask, Request, Response, g, request
+from flask.sessions import SessionInterface, SessionMixin
+from flask_login import LoginManager, UserMixin
+
+from idp.base import ids
+from idp.domain.session import Session
+from idp.domain.user import User
+from idp.http.parts import parts
+
+_MAX_COOKIE = 100
+
+
+class SignedIn(UserMixin):  # type: ignore[misc]
+    """What flask_login hands out as current_user. user and session as of this request."""
+
+    def __init__(self, user: User, session: Session) -> None:
+        self.user = user
+        self.session = session
+
+    def get_id(self) -> str:
+        return self.session.sid
+
+
+class _NoFlaskSession(SessionInterface):
+    """Flask's own session cookie is not used: nothing is kept in the browser, and token endpoints need no cookie work."""
+
+    def open_session(self, app: Flask, request: Request) -> SessionMixin | None:
+        return None
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        return None
+
+
+def set_up_browser(app: Flask) -> None:
+    manager = LoginManager()
+    manager.session_protection = None  # binds to client-controlled headers (X-Forwarded-For); ours is in the store
+    manager.request_loader(_load)
+    manager.init_app(app)
+    app.session_interface = _NoFlaskSession()
+    app.after_request(_write_cookies)
+
+
+def _load(_request: Request) -> SignedIn | None:
+    found = current()
+    return SignedIn(found[1], found[0]) if found else None
+
+
+def cookie_name(base: str) -> str:
+    """`__Host-` binds the cookie to this very host, path / and https (RFC 6265bis)."""
+    return f"__Host-{base}" if parts().installation.secure else base
+
+
+def current() -> tuple[Session, User] | None:
+    """The live session of this browser and its user; looked up once a request."""
+    if "sheaf_current" not in g:
+        handle = request.cookies.get(cookie_name("sheaf_session"), "")
+        g.sheaf_current = parts().sessions.load(handle) if 20 <= len(handle) <= _MAX_COOKIE else None
+    found: tuple[Session, User] | None = g.sheaf_current
+    return found
+
+
+def current_session() -> Session | None:
+    found = current()
+    return found[0] if found else None
+
+
+def current_user() -> User | None:
+    found = current()
+    return found[1] if found else None
+
+
+def browser_digest(*, make: bool = False) -> str | None:
+    """Digest of this browser's random id. make: give it one if it has none (only pages do)."""
+    value = browser_id(make=make)
+    return ids.digest(value) if value else None
+
+
+def browser_id(*, make: bool = False) -> str | None:
+    fresh: str | None = g.get("sheaf_new_browser")
+    if fresh:
+        return fresh
+    value = request.cookies.get(cookie_name("sheaf_browser"), "")
+    if 20 <= len(value) <= _MAX_COOKIE:
+        return value
+    if not make:
+        return None
+    g.sheaf_new_browser = ids.secret()
+    made: str = g.sheaf_new_browser
+    return made
+
+
+def sign_browser_in(handle: str) -> None:
+    """The cookie is written with the answer of this request."""
+    g.sheaf_new_session = handle
+    g.pop("sheaf_current", None)
+
+
+def sign_browser_out() -> None:
+    g.sheaf_new_session = ""
+    g.pop("sheaf_current", None)
+
+
+def _write_cookies(response: Response) -> Response:
+    fresh = g.get("sheaf_new_browser")
+    if fresh:
+        _set(response, "sheaf_browser", fresh)
+    handle = g.get("sheaf_new_session")
+    if handle:
+        _set(response, "sheaf_session", handle)
+    elif handle == "":
+        response.delete_cookie(
+            cookie_name("sheaf_session"), path="/", secure=parts().installation.secure, httponly=True, samesite="Lax"
+        )
+    return response
+
+
+def _set(response: Response, base: str, value: str) -> None:
+    # A session cookie of the browser: it ends with the browser; the store ends it earlier.
+    response.set_cookie(
+        cookie_name(base), value, path="/", secure=parts().installation.secure, httponly=True, samesite="Lax"
+    )

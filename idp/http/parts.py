@@ -1,0 +1,51 @@
+"""The services of this process, built once by idp.app, found by every route with `parts()`."""
+
+from dataclasses import dataclass, field
+
+from flask import current_app
+
+from idp.base.clock import Clock
+from idp.base.config import Settings
+from idp.crypto.keys import KeyRing
+from idp.crypto.passwords import Passwords
+from idp.crypto.seal import Seal
+from idp.ports import Repository
+from idp.services.factors import Factors
+from idp.services.installation import Installation
+from idp.services.link_login import LinkLogin
+from idp.services.manage_apps import Apps
+from idp.services.manage_upstreams import Upstreams
+from idp.services.manage_users import Users
+from idp.services.record_audit import Audit, Traces
+from idp.services.sessions import Sessions
+from idp.services.set_up import SetUp
+from idp.services.sign_in import SignIn
+from idp.services.throttle import Throttles
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    settings: Settings
+    clock: Clock
+    repo: Repository
+    installation: Installation
+    seal: Seal
+    passwords: Passwords
+    audit: Audit
+    traces: Traces
+    throttles: Throttles
+    factors: Factors
+    sessions: Sessions
+    users: Users
+    links: LinkLogin
+    set_up: SetUp
+    sign_in: SignIn
+    apps: Apps
+    upstreams: Upstreams
+    keys: KeyRing
+    csrf_key: bytes = field(repr=False)
+
+
+def parts() -> Parts:
+    found: Parts = current_app.extensions["sheaf"]
+    return found

@@ -1,0 +1,114 @@
+"""CSRF tokens, Content-Security-Policy and the other headers, size limits. Leaves cookies to idp.http.browser."""
+
+import hmac
+import secrets
+from hashlib import sha256
+
+from flask import Flask, Response, g, request
+from werkzeug.datastructures import MultiDict
+
+from idp.base.errors import Refused
+from idp.http.browser import browser_id
+from idp.http.parts import parts
+
+MAX_BODY_BYTES = 512 * 1024
+MAX_FORM_PARTS = 200
+MAX_FIELD = 4096
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+
+
+def set_up_security(app: Flask) -> None:
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
+    app.config["MAX_FORM_PARTS"] = MAX_FORM_PARTS
+    app.after_request(_add_headers)
+
+
+def csrf_token() -> str:
+    """Bound to this browser's cookie; gives the browser one if it has none."""
+    return _token(browser_id(make=True) or "")
+
+
+def check_csrf() -> None:
+    """Every POST of a page calls this first. Raises Refused(cross_site | form_expired)."""
+    if request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
+        raise Refused("cross_site", "This form was sent from another site. Nothing was done.", status=403)
+    origin = request.headers.get("Origin")
+    if origin and origin != "null" and not _own_origin(origin):
+        raise Refused(
+            "cross_site",
+            "This form was sent from another site. Nothing was done.",
+            status=403,
+            reason=f"Origin {origin!r}",
+        )
+    held, given = browser_id(), request.form.get("csrf", "")
+    if not held or not hmac.compare_digest(_token(held).encode(), given.encode()):
+        raise Refused(
+            "form_expired",
+            "This form is out of date. Open the page again and send it once more. Your browser must accept cookies.",
+            status=403,
+            reason="CSRF token or browser cookie missing or wrong",
+        )
+
+
+def _own_origin(origin: str) -> bool:
+    return origin in (parts().installation.issuer, request.host_url.rstrip("/"))
+
+
+def _token(browser: str) -> str:
+    return hmac.new(parts().csrf_key, browser.encode(), sha256).hexdigest()[:40]
+
+
+def form_field(
+    name: str, *, required: bool = True, limit: int = MAX_FIELD, form: MultiDict[str, str] | None = None
+) -> str:
+    """One text field of the form. Raises Refused(missing_field | repeated_field | field_too_long)."""
+    values = (request.form if form is None else form).getlist(name)
+    if len(values) > 1:
+        raise Refused("repeated_field", f"The field {name} was sent more than once.")
+    value = values[0] if values else ""
+    if required and not value.strip():
+        raise Refused("missing_field", "Fill in all fields.", reason=f"field {name} is missing")
+    if len(value) > limit or "\x00" in value:
+        raise Refused("field_too_long", f"The field {name} is too long.")
+    return value
+
+
+def csp_nonce() -> str:
+    """For the one script that posts a SAML answer; made once a request, only where a template asks for it."""
+    if "sheaf_nonce" not in g:
+        g.sheaf_nonce = secrets.token_urlsafe(16)
+    nonce: str = g.sheaf_nonce
+    return nonce
+
+
+def allow_form_target(origin: str) -> None:
+    """This page's form (or the redirect that follows it) may go to `origin`: browsers apply form-action to redirects too."""
+    g.setdefault("sheaf_form_targets", []).append(origin)
+
+
+def _add_headers(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if response.mimetype == "text/html":
+        response.headers.setdefault("Content-Security-Policy", _policy())
+        response.headers.setdefault("Cache-Control", "no-store")
+    if parts().installation.secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return response
+
+
+def _policy() -> str:
+    script = "'self'" + (f" 'nonce-{g.sheaf_nonce}'" if "sheaf_nonce" in g else "")
+    targets = " ".join(["'self'", *g.get("sheaf_form_targets", [])])
+    return (
+        f"default-src 'none'; script-src {script}; style-src 'self'; img-src 'self' data:; font-src 'none'; "
+        f"connect-src 'self'; form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
+    )

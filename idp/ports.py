@@ -1,0 +1,91 @@
+"""Every seam to the world, on one page. Adapters implement these; services receive them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from idp.domain.upstream import UpstreamIdentity, UpstreamProvider
+
+T = TypeVar("T")
+
+
+class Duplicate(Exception):  # noqa: N818
+    """An insert or replace would break a unique key. `key` names the fields, for example ("username_key",)."""
+
+    def __init__(self, collection: str, key: Sequence[str]) -> None:
+        super().__init__(f"{collection}: {', '.join(key)} is taken")
+        self.collection = collection
+        self.key = tuple(key)
+
+
+class StoreUnavailable(Exception):  # noqa: N818
+    """The store did not answer in time. Doors say 503 with Retry-After."""
+
+
+class Repository(Protocol):
+    """Seven verbs over frozen dataclasses declared in storage/collections.py.
+
+    Every record has `id: str`; those that change have `version: int`, those that end have `expires_at: float` (epoch
+    seconds), those used once have `consumed_at: float | None`. No read ever gives an expired record. What has returned is
+    durable. Look-ups take only the declared unique and look-up keys, compared for equality.
+    """
+
+    def get(self, kind: type[T], id: str) -> T | None: ...
+
+    def find(self, kind: type[T], *, limit: int = 1000, newest: bool = False, **where: str | None) -> list[T]:
+        """All records that match every given key, by id (descending when newest). Raises KeyError on an undeclared key."""
+
+    def insert(self, record: object) -> None:
+        """Raises Duplicate."""
+
+    def replace_if(self, record: T) -> T | None:
+        """Store `record` if the stored version equals record.version; gives it with version + 1, or None when somebody
+        else was faster or it is gone. Raises Duplicate."""
+
+    def consume(self, kind: type[T], id: str) -> T | None:
+        """Mark as consumed, once: the record for exactly one caller, None for everyone after. `get` still gives it
+        (with consumed_at set) until it expires."""
+
+    def delete(self, kind: type[Any], id: str) -> bool: ...
+
+    def delete_where(self, kind: type[Any], **where: str) -> int:
+        """Delete all that match; needs at least one key."""
+
+    def sweep(self) -> int:
+        """Delete what has expired; gives the number."""
+
+    def close(self) -> None: ...
+
+
+class Signer(Protocol):
+    """A private key that may live elsewhere (HSM, KMS). `kid` and `alg` as in JOSE."""
+
+    kid: str
+    alg: str
+
+    def sign(self, message: bytes) -> bytes:
+        """Raw JWS signature bytes over message for `alg`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Where to send the browser, and what must be remembered (server side, in the LoginAttempt) until it returns."""
+
+    url: str
+    remembered: Mapping[str, str]
+
+
+class UpstreamKind(Protocol):
+    """One kind of upstream provider, opened with its settings. One file in upstream/kinds."""
+
+    label: str
+
+    def depart(
+        self, provider: UpstreamProvider, callback_url: str, *, force: bool, login_hint: str | None
+    ) -> Departure:
+        """Raises Refused(upstream_unreachable | upstream_misconfigured)."""
+
+    def arrive(
+        self, provider: UpstreamProvider, callback_url: str, params: Mapping[str, str], remembered: Mapping[str, str]
+    ) -> UpstreamIdentity:
+        """Checks everything and gives the identity. Raises Refused(upstream_…)."""

@@ -1,0 +1,141 @@
+"""Users: add, find, change password, disable. Leaves factors, links and sessions to their own services."""
+
+import contextlib
+from dataclasses import replace
+
+from idp.base import ids
+from idp.base.claims import ADMINISTRATOR
+from idp.base.clock import Clock
+from idp.base.errors import Refused
+from idp.crypto.passwords import Passwords
+from idp.domain.audit_event import StoredSetting
+from idp.domain.user import User, display_name, email_key, username_key
+from idp.ports import Duplicate, Repository
+from idp.services.record_audit import Audit
+from idp.services.sessions import Sessions
+
+HAS_ADMINISTRATOR = "has_administrator"
+
+
+class Users:
+    def __init__(self, repo: Repository, clock: Clock, passwords: Passwords, sessions: Sessions, audit: Audit) -> None:
+        self._repo = repo
+        self._clock = clock
+        self._passwords = passwords
+        self._sessions = sessions
+        self._audit = audit
+
+    def get(self, user_id: str) -> User | None:
+        return self._repo.get(User, user_id)
+
+    def by_login(self, text: str) -> User | None:
+        """By user name, else by e-mail; None when unknown or not even well formed."""
+        try:
+            found = self._repo.find(User, username_key=username_key(text))
+            return found[0] if found else self.by_email(text)
+        except Refused:
+            return self.by_email(text)
+
+    def by_email(self, email: str) -> User | None:
+        try:
+            return next(iter(self._repo.find(User, email_key=email_key(email))), None)
+        except Refused:
+            return None
+
+    @property
+    def there_is_an_administrator(self) -> bool:
+        """Has there ever been one? Then the set-up link opens nothing any more, however many users there are."""
+        return self._repo.get(StoredSetting, HAS_ADMINISTRATOR) is not None
+
+    def _note_administrator(self) -> None:
+        with contextlib.suppress(Duplicate):
+            self._repo.insert(StoredSetting(HAS_ADMINISTRATOR, "yes", self._clock()))
+
+    def all(self, limit: int = 1000) -> list[User]:
+        return self._repo.find(User, limit=limit)
+
+    def add(
+        self,
+        username: str,
+        *,
+        email: str | None,
+        name: str = "",
+        administrator: bool = False,
+        password: str | None = None,
+        email_verified: bool = False,
+        actor: str,
+    ) -> User:
+        """Raises Refused(username_taken | email_taken | weak_password | invalid_…)."""
+        if password is not None:
+            self._passwords.check_new(password)
+        now = self._clock()
+        user = User(
+            id=ids.public_id("usr"),
+            username=username.strip(),
+            username_key=username_key(username),
+            email=email.strip() if email else None,
+            email_key=email_key(email) if email else None,
+            email_verified=email_verified and email is not None,
+            name=display_name(name) or username.strip(),
+            created_at=now,
+            roles=(ADMINISTRATOR,) if administrator else (),
+            password_hash=self._passwords.hash(password) if password is not None else None,
+            password_changed_at=now if password is not None else None,
+        )
+        try:
+            self._repo.insert(user)
+        except Duplicate as duplicate:
+            raise _taken(duplicate) from None
+        if administrator:
+            self._note_administrator()
+        self._audit.record("user.created", actor=actor, subject=user.id, username=user.username)
+        return user
+
+    def set_password(self, user: User, password: str, *, actor: str) -> User:
+        """Ends every session and grant: a changed password must also shut out whoever knew the old one."""
+        self._passwords.check_new(password)
+        changed = self._change(user.id, password_hash=self._passwords.hash(password), password_changed_at=self._clock())
+        self._sessions.end_all(user.id, actor=actor)
+        self._audit.record("user.changed", actor=actor, subject=user.id, what="password")
+        return changed
+
+    def store_rehash(self, user: User, fresh_hash: str) -> None:
+        """After a change of hash parameters; losing the race to a newer change is right."""
+        self._repo.replace_if(replace(user, password_hash=fresh_hash))
+
+    def make_administrator(self, user: User, *, actor: str) -> User:
+        roles = tuple(dict.fromkeys([*user.roles, ADMINISTRATOR]))
+        changed = self._change(user.id, roles=roles)
+        self._note_administrator()
+        self._audit.record("user.changed", actor=actor, subject=user.id, what="roles", roles=" ".join(roles))
+        return changed
+
+    def set_disabled(self, user: User, disabled: bool, *, actor: str) -> User:
+        """Raises Refused(last_administrator)."""
+        if disabled and user.is_administrator and not self._other_administrator(user):
+            raise Refused("last_administrator", "This is the last administrator. Make another one first.", status=409)
+        changed = self._change(user.id, disabled=disabled)
+        if disabled:
+            self._sessions.end_all(user.id, actor=actor)
+        self._audit.record("user.disabled" if disabled else "user.enabled", actor=actor, subject=user.id)
+        return changed
+
+    def _other_administrator(self, user: User) -> bool:
+        return any(
+            other.is_administrator and not other.disabled and other.id != user.id for other in self.all(limit=1_000_000)
+        )
+
+    def _change(self, user_id: str, **values: object) -> User:
+        while True:
+            user = self._repo.get(User, user_id)
+            if user is None:
+                raise Refused("unknown_user", "There is no such user.", status=404)
+            stored = self._repo.replace_if(replace(user, **values))  # type: ignore[arg-type]
+            if stored is not None:
+                return stored
+
+
+def _taken(duplicate: Duplicate) -> Refused:
+    if "email_key" in duplicate.key:
+        return Refused("email_taken", "Another user has this e-mail address.", status=409)
+    return Refused("username_taken", "This user name is taken. Choose another one.", status=409)

@@ -1,0 +1,72 @@
+"""Audit events (append only) and traces (why something was refused). Leaves showing them to the pages and the command line."""
+
+import logging
+
+from idp.base import ids
+from idp.base.clock import Clock
+from idp.base.errors import Refused
+from idp.base.log import event
+from idp.domain.audit_event import AuditEvent, EventName, Trace
+from idp.ports import Repository, StoreUnavailable
+
+WINDOW_SECONDS = 60
+STORED_IN_WINDOW = 300
+
+_log = logging.getLogger("idp.audit")
+_trace_log = logging.getLogger("idp.trace")
+
+
+class Audit:
+    def __init__(self, repo: Repository, clock: Clock) -> None:
+        self._repo = repo
+        self._clock = clock
+
+    def record(self, name: EventName, /, *, actor: str, subject: str, **detail: str | None) -> None:
+        """Never pass a secret."""
+        now = self._clock()
+        said = {key: value for key, value in detail.items() if value is not None}
+        self._repo.insert(AuditEvent(ids.ordered_id("ev", now), now, name, actor, subject, said))
+        event(_log, name, actor=actor, subject=subject, **said)
+
+
+class Traces:
+    """keep(...) gives the short code that the person sees; `idp explain CODE` finds it again."""
+
+    def __init__(self, repo: Repository, clock: Clock, days: int) -> None:
+        self._repo = repo
+        self._clock = clock
+        self._seconds = days * 86_400.0
+        self._window = 0
+        self._in_window = 0
+
+    def keep(self, door: str, refused: Refused, **detail: str) -> str:
+        now = self._clock()
+        code = ids.trace_code()
+        event(
+            _trace_log,
+            "refused",
+            trace=code,
+            door=door,
+            code=refused.code,
+            status=refused.status,
+            reason=refused.reason,
+            **detail,
+        )
+        if not self._room(now):
+            return code
+        try:
+            self._repo.insert(Trace(code, now, door, refused.code, refused.reason[:2000], now + self._seconds, detail))
+        except StoreUnavailable:
+            event(_trace_log, "trace_not_stored", logging.WARNING, trace=code)
+        return code
+
+    def _room(self, now: float) -> bool:
+        """Whoever sends us errors on purpose must not fill the disk: past the limit a trace stands in the log only."""
+        window = int(now // WINDOW_SECONDS)
+        if window != self._window:
+            self._window, self._in_window = window, 0
+        self._in_window += 1
+        return self._in_window <= STORED_IN_WINDOW
+
+    def explain(self, code: str) -> Trace | None:
+        return self._repo.get(Trace, code.strip().upper())

@@ -1,0 +1,98 @@
+"""Sessions: made only by finishing a sign-in or the set-up, found by the digest of the browser's handle, ended in one place.
+
+Ending a session also revokes the grants that were issued from it. Leaves cookies to idp.http.browser.
+"""
+
+from dataclasses import replace
+
+from idp.base import ids
+from idp.base.clock import Clock
+from idp.base.config import SignIn as SignInSettings
+from idp.domain.attempt import Proof
+from idp.domain.grant import Grant
+from idp.domain.session import Session
+from idp.domain.user import User
+from idp.ports import Repository
+from idp.services.record_audit import Audit
+
+TOUCH_SECONDS = 60.0
+
+
+class Sessions:
+    def __init__(self, repo: Repository, clock: Clock, audit: Audit, settings: SignInSettings) -> None:
+        self._repo = repo
+        self._clock = clock
+        self._audit = audit
+        self._settings = settings
+
+    def load(self, handle: str) -> tuple[Session, User] | None:
+        """The live session behind a cookie and its user; None when ended, idle for too long, or the user is disabled."""
+        session = self._repo.get(Session, ids.digest(handle))
+        if session is None or self._clock() - session.last_seen_at > self._settings.idle_seconds:
+            return None
+        user = self._repo.get(User, session.user_id)
+        if user is None or user.disabled:
+            return None
+        return self._touched(session), user
+
+    def _touched(self, session: Session) -> Session:
+        now = self._clock()
+        if now - session.last_seen_at < TOUCH_SECONDS:
+            return session
+        return self._repo.replace_if(replace(session, last_seen_at=now)) or session
+
+    def by_sid(self, sid: str) -> Session | None:
+        return next(iter(self._repo.find(Session, sid=sid)), None)
+
+    def establish(self, proof: Proof, before: Session | None, user_agent: str) -> tuple[Session, str]:
+        """A session for what was proved, and its new handle. The handle changes at every proof (no fixation); the public
+        sid stays while the same person signs in again, so that grants keep hanging on it."""
+        now = self._clock()
+        handle = ids.secret()
+        same = before is not None and before.user_id == proof.user_id
+        session = Session(
+            id=ids.digest(handle),
+            sid=before.sid if before is not None and same else ids.public_id("sid"),
+            user_id=proof.user_id,
+            created_at=before.created_at if before is not None and same else now,
+            expires_at=now + self._settings.session_seconds,
+            last_seen_at=now,
+            auth_time=proof.auth_time,
+            amr=proof.amr,
+            factor_at=proof.factor_at,
+            provider_id=proof.provider_id,
+            user_agent=user_agent[:200],
+        )
+        if before is not None:
+            if same:
+                self._repo.delete(Session, before.id)
+            else:
+                self.end(before, actor=before.user_id)
+        self._repo.insert(session)
+        return session, handle
+
+    def end(self, session: Session, *, actor: str) -> None:
+        self._repo.delete(Session, session.id)
+        self.revoke_grants(session_sid=session.sid)
+        self._audit.record("session.ended", actor=actor, subject=session.user_id, sid=session.sid)
+
+    def end_all(self, user_id: str, *, actor: str) -> None:
+        """Every session and every grant of the user, those for offline use too."""
+        for session in self._repo.find(Session, user_id=user_id):
+            self.end(session, actor=actor)
+        self.revoke_grants(user_id=user_id)
+
+    def revoke_grants(self, *, session_sid: str | None = None, user_id: str | None = None) -> None:
+        """All that hang on a session, or on a user."""
+        where = {"session_sid": session_sid} if session_sid is not None else {"user_id": user_id}
+        for found in self._repo.find(Grant, limit=100_000, **where):
+            grant: Grant | None = found
+            while grant is not None and grant.revoked_at is None:
+                if self._repo.replace_if(replace(grant, revoked_at=self._clock())) is not None:
+                    break
+                grant = self._repo.get(Grant, grant.id)  # a refresh came between: revoke what it left
+
+    def of(self, user_id: str) -> list[Session]:
+        """Live sessions, the one seen last first."""
+        found = self._repo.find(Session, user_id=user_id)
+        return sorted(found, key=lambda session: -session.last_seen_at)

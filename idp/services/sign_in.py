@@ -1,0 +1,398 @@
+"""One sign-in: begin, prove, link, consent, finish, collect. Decides with idp.domain.attempt.next_step and nothing else.
+
+Front doors call `draft`, `decide`, `save` and `collect`; the pages (idp.web.flow) call the rest. Leaves cookies, HTML and
+protocols to them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from idp.base import ids
+from idp.base.clock import Clock
+from idp.base.errors import Refused
+from idp.crypto.passwords import Passwords
+from idp.domain.attempt import Facts, FrontDoor, LoginAttempt, Proof, Step, Wants, effective_proof, next_step
+from idp.domain.grant import Consent
+from idp.domain.policy import SecondFactorPolicy
+from idp.domain.session import FED, OTP, PWD, Session
+from idp.domain.upstream import UpstreamIdentity, UpstreamProvider
+from idp.domain.user import User
+from idp.ports import Duplicate, Repository
+from idp.services.factors import Factors
+from idp.services.link_login import AskOwner, Known, LinkLogin
+from idp.services.manage_users import Users
+from idp.services.record_audit import Audit
+from idp.services.sessions import Sessions
+from idp.services.throttle import Throttles
+
+ADDRESS_FREE_FAILURES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An attempt that is not stored yet, and the handle under which it will be."""
+
+    handle: str
+    attempt: LoginAttempt
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """step: what comes next; proof and user: whose, when somebody has proved who they are."""
+
+    step: Step
+    proof: Proof | None
+    user: User | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a front door issues from. user and session are None when the person declined (attempt.denied)."""
+
+    attempt: LoginAttempt
+    user: User | None
+    session: Session | None
+
+
+class SignIn:
+    def __init__(
+        self,
+        repo: Repository,
+        clock: Clock,
+        *,
+        users: Users,
+        passwords: Passwords,
+        factors: Factors,
+        sessions: Sessions,
+        links: LinkLogin,
+        throttles: Throttles,
+        audit: Audit,
+        policy: SecondFactorPolicy,
+        attempt_seconds: float,
+        local_login: bool,
+    ) -> None:
+        self._repo = repo
+        self._clock = clock
+        self._users = users
+        self._passwords = passwords
+        self._factors = factors
+        self._sessions = sessions
+        self._links = links
+        self._throttles = throttles
+        self._audit = audit
+        self._policy = policy
+        self._attempt_seconds = attempt_seconds
+        self._local_login = local_login
+
+    # ---------------------------------------------------------------- front doors
+
+    def draft(
+        self,
+        front_door: FrontDoor,
+        resume_path: str,
+        request: Mapping[str, Any],
+        *,
+        app_id: str = "",
+        app_name: str = "",
+        wants: Wants | None = None,
+    ) -> Draft:
+        """An attempt in memory. `request` is what the front door needs later: JSON values only."""
+        now = self._clock()
+        handle = ids.secret()
+        return Draft(
+            handle,
+            LoginAttempt(
+                id=ids.digest(handle),
+                front_door=front_door,
+                resume_path=resume_path,
+                request=request,
+                created_at=now,
+                expires_at=now + self._attempt_seconds,
+                app_id=app_id,
+                app_name=app_name,
+                wants=wants or Wants(),
+            ),
+        )
+
+    def save(self, draft: Draft) -> str:
+        """Persist it; gives the handle for /flow/<handle>."""
+        self._repo.insert(draft.attempt)
+        return draft.handle
+
+    def decide(self, attempt: LoginAttempt, session: Session | None) -> Decision:
+        """What comes next for this attempt in this browser."""
+        proof = effective_proof(attempt, session, self._clock())
+        user = self._users.get(proof.user_id) if proof else None
+        consented: frozenset[str] = frozenset()
+        if user is not None and attempt.wants.scopes:
+            consent = self._repo.get(Consent, consent_id(user.id, attempt.app_id))
+            consented = frozenset(consent.scopes) if consent else consented
+        # A session that has proved a second factor needs no look at the factors: the fast way of every single sign-on.
+        has_factor = user is not None and (proof is None or proof.factor_at is None) and self._factors.has(user.id)
+        facts = Facts(user, has_factor, consented, self._policy)
+        return Decision(next_step(attempt, proof, facts), proof, user)
+
+    def collect(self, handle: str, browser: str | None) -> Finished:
+        """The result of a finished attempt, exactly once, for the browser that made it.
+
+        Raises Refused(attempt_…, session_ended).
+        """
+        attempt = self.load(handle, browser, finished=True)
+        taken = self._repo.consume(LoginAttempt, attempt.id)
+        if taken is None:
+            raise _already_used()
+        if taken.denied:
+            return Finished(taken, None, None)
+        session = self._sessions.by_sid(taken.session_sid or "")
+        user = self._users.get(session.user_id) if session else None
+        if session is None or user is None or user.disabled:
+            raise Refused("session_ended", "You were signed out meanwhile. Start again from the app.", status=403)
+        return Finished(taken, user, session)
+
+    # ---------------------------------------------------------------- pages
+
+    def load(self, handle: str, browser: str | None, *, finished: bool = False) -> LoginAttempt:
+        """The attempt behind a handle, for the browser (digest of its cookie) that it belongs to; the first visit binds it.
+
+        Raises Refused(attempt_expired | attempt_used | attempt_other_browser | attempt_unfinished).
+        """
+        attempt = self._repo.get(LoginAttempt, ids.digest(handle)) if 20 <= len(handle) <= 100 else None
+        if attempt is None:
+            raise Refused(
+                "attempt_expired",
+                "This sign-in has expired. Start again from the app that you want to use.",
+                status=410,
+            )
+        if attempt.consumed_at is not None or (attempt.finished and not finished):
+            raise _already_used()
+        if finished and not attempt.finished:
+            raise Refused("attempt_unfinished", "This sign-in is not complete. Go on where you left it.", status=409)
+        if attempt.browser is None and browser is not None:
+            return self._store(replace(attempt, browser=browser))
+        if attempt.browser is None or attempt.browser != browser:
+            raise Refused(
+                "attempt_other_browser",
+                "This sign-in was started in another browser. Start again from the app.",
+                status=403,
+                reason="the browser cookie is missing or belongs to another browser than the one that began the attempt",
+            )
+        return attempt
+
+    def local_login_allowed(self, user: User | None) -> bool:
+        """The one decision whether passwords count. Every path that takes a password asks here."""
+        return self._local_login
+
+    def prove_password(self, attempt: LoginAttempt, login: str, password: str, address: str) -> LoginAttempt:
+        """First factor by password. Raises Refused(wrong_credentials | too_many_attempts | local_login_off)."""
+        user = self._users.by_login(login)
+        account = f"password:{user.id if user else ids.digest(login.strip().casefold())[:32]}"
+        self._throttles.check(account, f"password-from:{address}")
+        allowed = self.local_login_allowed(user)
+        matches, fresh = self._passwords.verify(password, user.password_hash if user and allowed else None)
+        if user is None or not matches or user.disabled or not self._fits_owner(attempt, user):
+            self._throttles.fail(account)
+            self._throttles.fail(f"password-from:{address}", ADDRESS_FREE_FAILURES)
+            self._audit.record(
+                "sign_in.failed", actor="anonymous", subject=user.id if user else "unknown", by="password"
+            )
+            why = "local login is off" if not allowed else _why_refused(user, matches)
+            raise Refused("wrong_credentials", "User name or password is not right.", status=401, reason=why)
+        if fresh:
+            self._users.store_rehash(user, fresh)
+        self._throttles.clear(account)
+        return self._store(replace(attempt, proof=Proof(user.id, self._clock(), (PWD,))))
+
+    def _fits_owner(self, attempt: LoginAttempt, user: User) -> bool:
+        return attempt.owner_id is None or attempt.owner_id == user.id
+
+    def arrive(self, attempt: LoginAttempt, identity: UpstreamIdentity, provider: UpstreamProvider) -> LoginAttempt:
+        """First factor by an upstream. Known: proof. Unknown with a known e-mail: its owner is asked. Else a new user, if allowed.
+
+        Raises Refused(upstream_not_for_sign_in | upstream_not_allowed | not_invited | not_the_owner | login_orphaned).
+        """
+        whose = self._links.whose(identity, provider)
+        if isinstance(whose, Known):
+            if provider.mode != "sign_in":
+                raise Refused(
+                    "upstream_not_for_sign_in", "This way is not for signing in. Choose another one.", status=403
+                )
+            if whose.user.disabled:
+                raise Refused("user_disabled", "Your account is switched off. Ask an administrator.", status=403)
+            if not self._fits_owner(attempt, whose.user):
+                raise Refused("not_the_owner", "That login belongs to someone else. Use one of your own.", status=403)
+            return self._store(replace(attempt, proof=self._federated(whose.user.id, identity)))
+        if attempt.owner_id is not None:
+            raise Refused("not_the_owner", "That login is not linked to the account. Use another way.", status=403)
+        if provider.mode != "sign_in":
+            raise Refused("upstream_not_for_sign_in", "This way is not for signing in. Choose another one.", status=403)
+        if isinstance(whose, AskOwner):
+            return self._store(replace(attempt, waiting=identity, owner_id=whose.owner.id, proof=None))
+        if not whose.may_create:
+            self._audit.record(
+                "sign_in.refused", actor="anonymous", subject="unknown", provider=provider.id, why="not invited"
+            )
+            raise Refused(
+                "not_invited",
+                "Nobody here has this login, and it may not make a new account. Ask an administrator for an invitation.",
+                status=403,
+            )
+        user = self._links.create_user(identity, with_email=True)
+        return self._store(replace(attempt, proof=self._federated(user.id, identity)))
+
+    def link_more(self, attempt: LoginAttempt, session: Session | None, identity: UpstreamIdentity) -> None:
+        """A signed-in user joins one more login, from the account page. The attempt ends with it, whatever comes out.
+
+        Raises Refused(link_not_yours | login_taken).
+        """
+        if not attempt.linking or self._repo.consume(LoginAttempt, attempt.id) is None:
+            raise _already_used()
+        user = self._users.get(session.user_id) if session is not None else None
+        if user is None or user.disabled or user.id != attempt.owner_id:
+            raise Refused(
+                "link_not_yours", "You are no longer signed in as the one who began this. Start again.", status=403
+            )
+        self._links.link(user, identity, actor=user.id)
+
+    def keep_separate(self, attempt: LoginAttempt, provider: UpstreamProvider) -> LoginAttempt:
+        """The person does not own (or does not want to join) the account with the same e-mail: a user of its own, without
+        that address. Raises Refused(not_invited)."""
+        if attempt.waiting is None:
+            raise _already_used()
+        if provider.mode != "sign_in" or provider.may_create != "anybody":
+            raise Refused(
+                "not_invited", "This provider may not make new accounts here. Ask an administrator.", status=403
+            )
+        user = self._links.create_user(attempt.waiting, with_email=False)
+        proof = self._federated(user.id, attempt.waiting)
+        return self._store(replace(attempt, waiting=None, owner_id=None, proof=proof))
+
+    def _federated(self, user_id: str, identity: UpstreamIdentity) -> Proof:
+        return Proof(user_id, self._clock(), (FED,), None, identity.provider_id)
+
+    def prove_factor(self, attempt: LoginAttempt, session: Session | None, code: str) -> LoginAttempt:
+        """Second factor. Raises Refused(wrong_code | used_code | factor_locked | wrong_step)."""
+        decision = self.expect(attempt, session, Step.FACTOR)
+        assert decision.user is not None
+        assert decision.proof is not None
+        used = self._factors.prove(decision.user, code)
+        return self._with_factor(attempt, decision.proof, used)
+
+    def prove_enrolment(
+        self, attempt: LoginAttempt, session: Session | None, code: str
+    ) -> tuple[LoginAttempt, tuple[str, ...]]:
+        """Enrol at the first sign-in: one proof is also the second factor of this sign-in. Gives the recovery codes."""
+        decision = self.expect(attempt, session, Step.ENROL)
+        assert decision.user is not None
+        assert decision.proof is not None
+        codes = self._factors.confirm(decision.user, code)
+        return self._with_factor(attempt, decision.proof, OTP), codes
+
+    def _with_factor(self, attempt: LoginAttempt, proof: Proof, used: str) -> LoginAttempt:
+        amr = tuple(dict.fromkeys([*proof.amr, used]))
+        return self._store(replace(attempt, proof=replace(proof, factor_at=self._clock(), amr=amr)))
+
+    def answer_consent(self, attempt: LoginAttempt, session: Session | None, *, allow: bool) -> LoginAttempt:
+        decision = self.expect(attempt, session, Step.CONSENT)
+        assert decision.user is not None
+        if not allow:
+            self._audit.record("consent.denied", actor=decision.user.id, subject=attempt.app_id)
+            return self._store(replace(attempt, denied=True))
+        self._remember_consent(decision.user, attempt)
+        self._audit.record(
+            "consent.given", actor=decision.user.id, subject=attempt.app_id, scopes=" ".join(attempt.wants.scopes)
+        )
+        return self._store(replace(attempt, consented=True))
+
+    def _remember_consent(self, user: User, attempt: LoginAttempt) -> None:
+        key, now = consent_id(user.id, attempt.app_id), self._clock()
+        while True:
+            before = self._repo.get(Consent, key)
+            if before is None:
+                try:
+                    self._repo.insert(Consent(key, user.id, attempt.app_id, attempt.wants.scopes, now))
+                    return
+                except Duplicate:
+                    continue
+            scopes = tuple(dict.fromkeys([*before.scopes, *attempt.wants.scopes]))
+            if self._repo.replace_if(replace(before, scopes=scopes, granted_at=now)) is not None:
+                return
+
+    def expect(self, attempt: LoginAttempt, session: Session | None, step: Step) -> Decision:
+        """Raises Refused(wrong_step): the page that was sent is not the step that is due."""
+        decision = self.decide(attempt, session)
+        if decision.step is not step:
+            raise Refused(
+                "wrong_step",
+                "This page is no longer the current step.",
+                status=409,
+                reason=f"{step} sent, {decision.step} due",
+            )
+        return decision
+
+    def start_over(self, attempt: LoginAttempt) -> LoginAttempt:
+        """Forget every proof of this attempt, an existing session included: somebody else wants to sign in."""
+        wants = replace(attempt.wants, force=True)
+        return self._store(replace(attempt, proof=None, waiting=None, owner_id=None, wants=wants))
+
+    def deny(self, attempt: LoginAttempt) -> LoginAttempt:
+        """The person turns back."""
+        return self._store(replace(attempt, denied=True))
+
+    def finish(
+        self, attempt: LoginAttempt, session: Session | None, user_agent: str
+    ) -> tuple[LoginAttempt, str | None]:
+        """All steps are done: join a waiting login, make or step up the session, close the attempt.
+
+        session: the live session of this browser, whoever it belongs to. Gives the finished attempt and the new session
+        handle, None when the session stays as it is.
+        """
+        if attempt.denied:
+            return self._store(replace(attempt, finished=True)), None
+        decision = self.expect(attempt, session, Step.DONE)
+        assert decision.user is not None
+        assert decision.proof is not None
+        proof, handle = decision.proof, None
+        # Closed first, by compare-and-swap: of two tabs that finish at once only one makes a session.
+        sid = session.sid if session is not None and attempt.proof is None else None
+        closed = self._store(replace(attempt, finished=True, proof=proof, session_sid=sid))
+        if sid is None:
+            if attempt.waiting is not None:
+                self._links.link(decision.user, attempt.waiting, actor=decision.user.id)
+            made, handle = self._sessions.establish(proof, session, user_agent)
+            closed = self._store(replace(closed, session_sid=made.sid))
+            self._audit.record(
+                "sign_in.succeeded",
+                actor=decision.user.id,
+                subject=decision.user.id,
+                by=" ".join(proof.amr),
+                provider=proof.provider_id,
+                app=attempt.app_id or None,
+            )
+        return closed, handle
+
+    def _store(self, attempt: LoginAttempt) -> LoginAttempt:
+        stored = self._repo.replace_if(attempt)
+        if stored is None:
+            raise Refused(
+                "attempt_moved_on", "This sign-in went on in another tab. Go on there, or start again.", status=409
+            )
+        return stored
+
+
+def consent_id(user_id: str, client_id: str) -> str:
+    return ids.digest(f"consent:{user_id}:{client_id}")
+
+
+def _already_used() -> Refused:
+    return Refused(
+        "attempt_used", "This sign-in is already complete. Go back to the app, or start again there.", status=410
+    )
+
+
+def _why_refused(user: User | None, matches: bool) -> str:
+    if user is None:
+        return "no such user"
+    if not matches:
+        return "wrong password" if user.password_hash else "the user has no password"
+    return "the user is disabled" if user.disabled else "another user than the owner of the e-mail"

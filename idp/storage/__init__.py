@@ -1,0 +1,1 @@
+"""The embedded store (SQLite) and the cluster store (MongoDB) behind one small contract, idp.ports.Repository."""

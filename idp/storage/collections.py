@@ -1,0 +1,82 @@
+"""Names, keys, uniqueness and expiry of every collection, in one table that both engines read."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from idp.domain.attempt import LoginAttempt
+from idp.domain.audit_event import AuditEvent, SetupLink, StoredSetting, Trace
+from idp.domain.factor import ConfirmedTotp, PendingTotp, RecoveryCode
+from idp.domain.grant import AuthorizationCode, Consent, Grant, RefreshToken, RevokedToken
+from idp.domain.relying import Client, PersistentNameId, SamlRequestSeen, ServiceProvider
+from idp.domain.session import Session
+from idp.domain.signing_key import SigningKey
+from idp.domain.throttle import Throttle
+from idp.domain.upstream import FederatedLogin, UpstreamDeparture, UpstreamProvider
+from idp.domain.user import User
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """kind: the dataclass. unique: tuples of fields that no two records share (a None in one of them exempts the
+    record). lookup: further fields that `find` accepts. Whether records expire, have versions or are consumed follows
+    from their fields."""
+
+    name: str
+    kind: type[Any]
+    unique: tuple[tuple[str, ...], ...] = ()
+    lookup: tuple[str, ...] = ()
+
+    @property
+    def expires(self) -> bool:
+        return self._has("expires_at")
+
+    @property
+    def versioned(self) -> bool:
+        return self._has("version")
+
+    @property
+    def consumable(self) -> bool:
+        return self._has("consumed_at")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every field that has a column of its own, in a stable order."""
+        return tuple(dict.fromkeys([*(field for group in self.unique for field in group), *self.lookup]))
+
+    def _has(self, name: str) -> bool:
+        return any(field.name == name for field in fields(self.kind))
+
+
+COLLECTIONS = (
+    Collection("users", User, unique=(("username_key",), ("email_key",))),
+    Collection("upstream_providers", UpstreamProvider),
+    Collection(
+        "federated_logins",
+        FederatedLogin,
+        unique=(("provider_id", "issuer", "subject"),),
+        lookup=("user_id", "provider_id"),
+    ),
+    Collection("upstream_departures", UpstreamDeparture),
+    Collection("pending_totp", PendingTotp),
+    Collection("confirmed_totp", ConfirmedTotp),
+    Collection("recovery_codes", RecoveryCode, lookup=("user_id",)),
+    Collection("login_attempts", LoginAttempt),
+    Collection("sessions", Session, unique=(("sid",),), lookup=("user_id",)),
+    Collection("clients", Client),
+    Collection("service_providers", ServiceProvider),
+    Collection("persistent_name_ids", PersistentNameId, unique=(("user_id", "sp_id"),), lookup=("user_id",)),
+    Collection("saml_requests_seen", SamlRequestSeen),
+    Collection("consents", Consent, lookup=("user_id", "client_id")),
+    Collection("grants", Grant, lookup=("user_id", "client_id", "session_sid")),
+    Collection("authorization_codes", AuthorizationCode, lookup=("grant_id",)),
+    Collection("refresh_tokens", RefreshToken, lookup=("grant_id",)),
+    Collection("revoked_tokens", RevokedToken),
+    Collection("signing_keys", SigningKey, unique=(("slot",),), lookup=("use",)),
+    Collection("throttles", Throttle),
+    Collection("audit_events", AuditEvent, lookup=("name", "subject")),
+    Collection("traces", Trace),
+    Collection("settings", StoredSetting),
+    Collection("setup_links", SetupLink, unique=(("slot",),)),
+)
+
+BY_KIND = {collection.kind: collection for collection in COLLECTIONS}

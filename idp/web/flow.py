@@ -1,0 +1,152 @@
+"""The dispatcher: looks at the attempt, asks for the next step, and shows it or sends the browser there.
+
+Owns the pages for choosing how to sign in and for joining a login; factor, enrolment and consent have files of their own
+and come back here. Leaves every decision to idp.domain.attempt.next_step.
+"""
+
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, make_response, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from idp.base.errors import Refused
+from idp.domain.attempt import LoginAttempt, Step
+from idp.http.browser import browser_digest, current_session, sign_browser_in
+from idp.http.parts import parts
+from idp.http.render import has_text, page, text
+from idp.http.security import allow_form_target, check_csrf, form_field
+
+bp = Blueprint("flow", __name__)
+
+_PAGES = {Step.FACTOR: "factor", Step.ENROL: "enrol", Step.CONSENT: "consent"}
+_SHOWN_ON_THE_FORM = ("wrong_credentials", "too_many_attempts", "missing_field", "field_too_long")
+
+
+@bp.get("/flow/<handle>")
+def dispatch(handle: str) -> AnyResponse:
+    attempt = load(handle)
+    step = parts().sign_in.decide(attempt, current_session()).step
+    if step in _PAGES:
+        return redirect(f"/flow/{handle}/{_PAGES[step]}", 303)
+    if step in (Step.DONE, Step.DENIED):
+        return _finish(handle, attempt)
+    return make_response(_way_page(handle, attempt, step))
+
+
+@bp.post("/flow/<handle>/password")
+def password(handle: str) -> AnyResponse:
+    check_csrf()
+    attempt = load(handle)
+    try:
+        owner = _due(attempt, Step.CHOOSE, Step.LINK)
+        login = owner or form_field("username", limit=320)
+        address = request.remote_addr or "unknown"
+        parts().sign_in.prove_password(attempt, login, form_field("password", limit=1024), address)
+    except Refused as refused:
+        if refused.code not in _SHOWN_ON_THE_FORM:
+            raise
+        parts().traces.keep("flow", refused)
+        step = Step.LINK if attempt.waiting else Step.CHOOSE
+        response = make_response(_way_page(handle, attempt, step, refused), refused.status)
+        response.headers.extend(refused.headers)
+        return response
+    return redirect(f"/flow/{handle}", 303)
+
+
+@bp.post("/flow/<handle>/separate")
+def keep_separate(handle: str) -> AnyResponse:
+    """Not my account, or not to be joined: a user of its own."""
+    check_csrf()
+    attempt = load(handle)
+    _due(attempt, Step.LINK)
+    assert attempt.waiting is not None
+    provider = parts().upstreams.enabled(attempt.waiting.provider_id)
+    parts().sign_in.keep_separate(attempt, provider)
+    return redirect(f"/flow/{handle}", 303)
+
+
+@bp.post("/flow/<handle>/restart")
+def restart(handle: str) -> AnyResponse:
+    """Not you, or another way after all: back to the first page of the same attempt."""
+    check_csrf()
+    parts().sign_in.start_over(load(handle))
+    return redirect(f"/flow/{handle}", 303)
+
+
+@bp.post("/flow/<handle>/cancel")
+def cancel(handle: str) -> AnyResponse:
+    """Back to the app, which is told that access was denied."""
+    check_csrf()
+    parts().sign_in.deny(load(handle))
+    return redirect(f"/flow/{handle}", 303)
+
+
+def load(handle: str) -> LoginAttempt:
+    """The attempt for this browser. Its forms end, after redirects, at the app and wherever that sends people next:
+    browsers apply form-action to every hop, so these pages allow https and the app's own origin."""
+    attempt = parts().sign_in.load(handle, browser_digest(make=True))
+    allow_form_target("https:")
+    origin = attempt.request.get("redirect_origin")
+    if origin:
+        allow_form_target(str(origin))
+    return attempt
+
+
+def _due(attempt: LoginAttempt, *steps: Step) -> str | None:
+    """Raises Refused(wrong_step) unless one of `steps` is due. Gives the user name of the owner who must prove themselves."""
+    step = parts().sign_in.decide(attempt, current_session()).step
+    if step not in steps:
+        raise Refused("wrong_step", "This page is no longer the current step.", status=409, reason=f"{step} is due")
+    owner = parts().users.get(attempt.owner_id) if attempt.owner_id else None
+    return owner.username_key if owner else None
+
+
+def _way_page(handle: str, attempt: LoginAttempt, step: Step, refused: Refused | None = None) -> str:
+    shared = {
+        "handle": handle,
+        "app_name": attempt.app_name,
+        "error": _sentence(refused),
+        "local_login": parts().sign_in.local_login_allowed(None),
+    }
+    if step is Step.LINK:
+        return _link_page(attempt, shared)
+    typed = request.form.get("username", "")[:320] if refused else attempt.wants.login_hint or ""
+    return page("sign_in.html", providers=parts().upstreams.for_sign_in(), login=typed, last_provider=None, **shared)
+
+
+def _link_page(attempt: LoginAttempt, shared: dict[str, object]) -> str:
+    services = parts()
+    owner = services.users.get(attempt.owner_id or "")
+    assert attempt.waiting is not None
+    provider = services.upstreams.enabled(attempt.waiting.provider_id)
+    if owner is None:
+        raise Refused("attempt_expired", "This sign-in has expired. Start again from the app.", status=410)
+    by_password, by_providers = services.links.ways_to_prove(owner, local_login=bool(shared["local_login"]))
+    return page(
+        "link.html",
+        masked_email=_masked(owner.email or ""),
+        provider_label=provider.label,
+        by_password=by_password,
+        providers=[one for one in services.upstreams.for_sign_in() if one.id in by_providers],
+        may_keep_separate=provider.may_create == "anybody",
+        **shared,
+    )
+
+
+def _finish(handle: str, attempt: LoginAttempt) -> Response | AnyResponse:
+    closed, session_handle = parts().sign_in.finish(attempt, current_session(), request.headers.get("User-Agent", ""))
+    if session_handle:
+        sign_browser_in(session_handle)
+    return redirect(f"{closed.resume_path}?{urlencode({'attempt': handle})}", 303)
+
+
+def _sentence(refused: Refused | None) -> str | None:
+    if refused is None:
+        return None
+    key = f"error.{refused.code}"
+    return str(text(key)) if has_text(key) and refused.code != "too_many_attempts" else refused.message
+
+
+def _masked(email: str) -> str:
+    local, _, domain = email.partition("@")
+    return f"{local[:1]}…@{domain}"
