@@ -1,0 +1,168 @@
+"""The embedded store: idp.ports.Repository on SQLite (WAL, every commit synced to disk).
+Leaves SQL to statements, connections to pool, tables to schema, the form of records to rows.
+
+With the companion's own stores this package is the only importer of sqlite3.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from idp.base.clock import Clock
+from idp.ports import Duplicate
+from idp.storage.collections import COLLECTIONS, Collection
+from idp.storage.migrations import STEPS, Step
+from idp.storage.rows import Row, Rows, Table, Unreadable, text
+from idp.storage.sqlite import schema
+from idp.storage.sqlite.pool import NotText, Pool, transaction
+from idp.storage.sqlite.statements import Statements
+
+T = TypeVar("T")
+BUSY_SECONDS = 5.0
+SWEEP_BATCH = 500  # rows deleted in one transaction, so that a sweep never holds up the sign-ins
+
+
+class SqliteRepository:
+    """Repository on one SQLite file, for any number of threads and processes of one machine (no network file system).
+
+    The file is made if absent, mode 0600. Raises Misconfigured when it cannot be our store. Text that is no Unicode (a
+    lone surrogate) is a ValueError on the way in, and looking for it finds nothing.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        *,
+        collections: Iterable[Collection] = COLLECTIONS,
+        steps: Sequence[Step] = STEPS,
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> None:
+        path = Path(path)
+        self._clock = clock
+        self._table = Table(collections)
+        self._sql = {rows.name: Statements(rows) for rows in self._table}
+        self._pool = Pool(path, busy_seconds)
+        schema.make_file(path)
+        schema.bring_up_to_date(self._pool, path, self._table, steps)
+
+    @property
+    def engine(self) -> str:
+        """Name and version, for `idp doctor`."""
+        return f"SQLite {sqlite3.sqlite_version}"
+
+    def get(self, kind: type[T], id: str) -> T | None:
+        rows = self._table.of(kind)
+        found = self._rows_of(rows, id, self._sql[rows.name].get, self._with_now(rows, text(id)))
+        return rows.load(*found[0]) if found else None
+
+    def find(self, kind: type[T], *, limit: int = 1000, newest: bool = False, **where: str | None) -> list[T]:
+        rows = self._table.of(kind)
+        given = rows.checked(where)
+        if limit < 1:
+            return []
+        values = self._with_now(rows, *(value for value in given.values() if value is not None))
+        sql = self._sql[rows.name].find(_shape(given), newest)
+        return [rows.load(*found) for found in self._rows_of(rows, "?", sql, (*values, limit))]
+
+    def insert(self, record: object) -> None:
+        rows = self._table.of(type(record))
+        row = rows.dump(record)
+        values = (row.id, row.version, row.expires_at, row.consumed_at, row.body, *row.keys)
+        self._write(rows, row, self._sql[rows.name].insert, values)
+
+    def replace_if(self, record: T) -> T | None:
+        rows = self._table.of(type(record))
+        old = rows.version_of(record)
+        new: T = replace(record, version=old + 1)  # type: ignore[type-var]
+        row = rows.dump(new)
+        changed = (row.expires_at, row.consumed_at, row.body, *row.keys)
+        values = self._with_now(rows, *changed, row.id, old, row.consumed_at)
+        return new if self._write(rows, row, self._sql[rows.name].replace, values) else None
+
+    def consume(self, kind: type[T], id: str) -> T | None:
+        rows = self._table.of(kind)
+        rows.must_be_consumable()
+        values = (self._clock(), *self._with_now(rows, text(id)))
+        found = self._rows_of(rows, id, self._sql[rows.name].consume, values)
+        return rows.load(*found[0]) if found else None
+
+    def delete(self, kind: type[Any], id: str) -> bool:
+        rows = self._table.of(kind)
+        return self._count(self._sql[rows.name].delete, self._with_now(rows, text(id))) > 0
+
+    def delete_where(self, kind: type[Any], **where: str) -> int:
+        rows = self._table.of(kind)
+        given = rows.checked(where, none=False)
+        if not given:
+            raise ValueError("delete_where needs at least one key")
+        return self._count(self._sql[rows.name].delete_where(_shape(given)), self._with_now(rows, *given.values()))
+
+    def sweep(self) -> int:
+        total = 0
+        for rows in self._table:
+            count = SWEEP_BATCH if rows.expires else 0
+            while count == SWEEP_BATCH:
+                count = self._count(self._sql[rows.name].sweep, (self._clock(), SWEEP_BATCH))
+                total += count
+        return total
+
+    def close(self) -> None:
+        """Closes the connections of this process. No call may be under way; a later one gets StoreUnavailable."""
+        self._pool.close()
+
+    def _with_now(self, rows: Rows[Any], *values: Any) -> tuple[Any, ...]:
+        return (*values, self._clock()) if rows.expires else values
+
+    def _rows_of(self, rows: Rows[Any], id: str, sql: str, values: Sequence[Any]) -> list[Any]:
+        """One statement, a transaction of its own. fetchall: a write is committed only once its rows have been read."""
+        try:
+            with self._pool.connection() as connection:
+                return connection.execute(sql, values).fetchall()
+        except UnicodeEncodeError:
+            return []
+        except NotText:
+            raise Unreadable(rows.name, id, "not UTF-8") from None
+
+    def _count(self, sql: str, values: Sequence[Any]) -> int:
+        try:
+            with self._pool.connection() as connection:
+                return connection.execute(sql, values).rowcount
+        except UnicodeEncodeError:
+            return 0
+
+    def _write(self, rows: Rows[Any], row: Row, sql: str, values: Sequence[Any]) -> bool:
+        """Insert or update; an id or unique key that only an expired record holds is freed first. Raises Duplicate."""
+        with self._pool.connection() as connection:
+            try:
+                return connection.execute(sql, values).rowcount > 0
+            except sqlite3.IntegrityError as error:
+                if not rows.expires:
+                    raise _duplicate(rows, error) from None
+            with transaction(connection):
+                self._free(connection, rows, row)
+                try:
+                    return connection.execute(sql, values).rowcount > 0
+                except sqlite3.IntegrityError as error:
+                    raise _duplicate(rows, error) from None
+
+    def _free(self, connection: sqlite3.Connection, rows: Rows[Any], row: Row) -> None:
+        now = self._clock()
+        held = dict(zip(rows.keys, row.keys, strict=True)) | {"id": row.id}
+        for group in (("id",), *rows.collection.unique):
+            connection.execute(self._sql[rows.name].free(group), (*(held[key] for key in group), now))
+
+
+def _shape(given: Mapping[str, str | None]) -> tuple[tuple[str, bool], ...]:
+    return tuple((key, value is None) for key, value in given.items())
+
+
+def _duplicate(rows: Rows[Any], error: sqlite3.IntegrityError) -> Duplicate:
+    """SQLite names the columns: `UNIQUE constraint failed: users.username_key`."""
+    columns = re.findall(rf"\b{rows.name}\.(\w+)", str(error))
+    if not columns:
+        raise error  # not a unique key: a mistake of ours
+    return Duplicate(rows.name, columns)

@@ -1,0 +1,111 @@
+"""Connections to one SQLite file: opened as needed, used by one thread at a time, never carried over a fork.
+Leaves statements and schema to the other files here."""
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from idp.ports import StoreUnavailable
+from idp.storage import forks
+
+
+class NotText(Exception):  # noqa: N818
+    """A text column holds bytes that are not UTF-8."""
+
+
+class Pool:
+    """`with pool.connection() as connection`: autocommit, WAL, every commit synced. SQLite errors that leave the block
+    become StoreUnavailable (the cause is kept), and that connection is closed. busy_seconds: how long to wait for other
+    writers."""
+
+    def __init__(self, path: Path, busy_seconds: float) -> None:
+        self._path = path
+        self._busy = busy_seconds
+        self._idle: list[sqlite3.Connection] = []
+        self._opened: list[sqlite3.Connection] = []
+        self._closed = False
+        forks.watch(self)
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """An idle connection of this process, or a new one."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._open()
+        try:
+            yield connection
+        except sqlite3.Error as error:
+            self._discard(connection)
+            if "Could not decode to UTF-8" in str(error):
+                raise NotText from None
+            raise StoreUnavailable(f"SQLite: {error}") from error
+        except BaseException:
+            self._idle.append(connection)
+            raise
+        else:
+            self._idle.append(connection)
+
+    def close(self) -> None:
+        """Closes the connections of this process. No call may be under way; a later one gets StoreUnavailable."""
+        self._closed = True
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
+        self._idle.clear()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._closed:
+            raise StoreUnavailable("the repository is closed")
+        connection = None
+        try:
+            # The pool sees to it that no two threads use one connection at the same time.
+            connection = sqlite3.connect(self._path, timeout=self._busy, isolation_level=None, check_same_thread=False)
+            self._opened.append(connection)
+            self._set_up(connection)
+        except sqlite3.Error as error:
+            if connection is not None:
+                self._discard(connection)
+            raise StoreUnavailable(f"SQLite: {error}") from error
+        return connection
+
+    def _set_up(self, connection: sqlite3.Connection) -> None:
+        """The first opener turns WAL on; SQLite does not wait by itself while another process does the same."""
+        deadline = time.monotonic() + self._busy
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL").fetchall()
+                break
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+        for pragma in ("synchronous=FULL", "fullfsync=ON", "trusted_schema=OFF"):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+
+    def _discard(self, connection: sqlite3.Connection) -> None:
+        if connection in self._opened:  # not when the pool was closed meanwhile
+            self._opened.remove(connection)
+        connection.close()
+
+    def after_fork(self) -> None:
+        for connection in self._opened:
+            forks.keep_for_good(connection)
+        self._opened, self._idle = [], []
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """IMMEDIATE: the write lock is taken before anything is read, so no other writer comes in between."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.execute("COMMIT")
