@@ -10,6 +10,7 @@ from flask import Flask
 from idp.base import config, log
 from idp.base.clock import Clock, system_clock
 from idp.base.config import Roles, Settings
+from idp.base.net import policy_for
 from idp.crypto.keys import KeyRing
 from idp.crypto.passwords import Passwords
 from idp.crypto.seal import Seal
@@ -21,6 +22,7 @@ from idp.http.render import set_up_render
 from idp.http.security import set_up_security
 from idp.ports import Repository, StoreUnavailable
 from idp.resources import resource_dir
+from idp.services.depart_upstream import Departures
 from idp.services.factors import Factors
 from idp.services.installation import Installation, check_production, seal_key
 from idp.services.link_login import LinkLogin
@@ -33,6 +35,7 @@ from idp.services.set_up import SetUp
 from idp.services.sign_in import SignIn
 from idp.services.throttle import Throttles
 from idp.storage.open import open_repository
+from idp.upstream.registry import Kinds
 
 SWEEP_SECONDS = 60.0
 
@@ -43,6 +46,7 @@ def build_parts(settings: Settings, *, repo: Repository | None = None, clock: Cl
     repo = repo or open_repository(settings, clock)
     installation = Installation(settings, repo, clock)
     audit = Audit(repo, clock)
+    upstreams = Upstreams(repo, clock, seal, audit)
     throttles = Throttles(repo, clock)
     passwords = Passwords(settings.passwords)
     sessions = Sessions(repo, clock, audit, settings.sign_in)
@@ -79,7 +83,9 @@ def build_parts(settings: Settings, *, repo: Repository | None = None, clock: Cl
             local_login=settings.local_login,
         ),
         apps=Apps(repo, clock, audit),
-        upstreams=Upstreams(repo, clock, seal, audit),
+        upstreams=upstreams,
+        kinds=Kinds(upstreams, lambda: policy_for(settings.net, installation.issuer), clock),
+        departures=Departures(repo, clock),
         keys=KeyRing(repo, seal, clock),
         csrf_key=seal.derive("csrf"),
     )

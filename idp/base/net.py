@@ -8,11 +8,13 @@ address it has checked, so that a second DNS answer cannot slip in (DNS rebindin
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from idp.base.config import Net
@@ -89,6 +91,7 @@ def fetch(
     default = {"https": 443, "http": 80}[scheme]
     authority = f"[{host}]" if ":" in host else host
     sent = {"Host": authority if port == default else f"{authority}:{port}", "User-Agent": "Sheaf", **(headers or {})}
+    cut = _cut_off(pool, left)
     try:
         response = pool.request(
             method,
@@ -101,24 +104,45 @@ def fetch(
             timeout=urllib3.Timeout(total=left),
             decode_content=False,
         )
-        return Answer(
-            response.status,
-            {k.lower(): v for k, v in response.headers.items()},
-            _read(response, deadline, policy, host),
-        )
+        with closing(response):
+            body = _read(response, deadline, policy, host)
+        return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, body)
     except urllib3.exceptions.HTTPError as error:
-        raise Unreachable(host, _why(error)) from None
+        raise Unreachable(host, "time-out" if time.monotonic() > deadline else _why(error)) from None
     finally:
+        cut.cancel()
         pool.close()
+
+
+def _cut_off(pool: "HTTPConnectionPool", seconds: float) -> threading.Timer:
+    """Ends the exchange then, whatever the other side does: the time-out of a socket starts anew with every byte, and a
+    header may come a byte at a time."""
+    made: list[Any] = []
+    plain = pool.ConnectionCls
+
+    def kept(*args: Any, **named: Any) -> Any:
+        made.append(plain(*args, **named))
+        return made[-1]
+
+    def cut() -> None:
+        for connection in made:
+            with suppress(OSError, AttributeError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    pool.ConnectionCls = kept  # type: ignore[assignment]
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def _read(response: "object", deadline: float, policy: NetPolicy, host: str) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
-        if time.monotonic() > deadline:
-            raise Unreachable(host, f"no whole answer within {policy.timeout:g} s")
         part = response.read1(65_536)  # type: ignore[attr-defined]  # read() would wait for all of them
+        if time.monotonic() > deadline:  # first of all: what was cut off looks like an end
+            raise Unreachable(host, f"no whole answer within {policy.timeout:g} s")
         if not part:
             return b"".join(parts)
         size += len(part)

@@ -41,9 +41,11 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Wants:
-    """What the app asked for. max_age in seconds; force: prove again although a session exists."""
+    """What the app asked for. max_age in seconds; force: prove again although a session exists, at an upstream too;
+    ignore_session: the person wants to choose anew, but an upstream need not ask again."""
 
     force: bool = False
+    ignore_session: bool = False
     max_age: float | None = None
     second_factor: bool = False
     scopes: tuple[str, ...] = ()  # those that need consent; empty when the app needs none
@@ -107,7 +109,7 @@ def effective_proof(attempt: LoginAttempt, session: Session | None, now: float) 
 
 def session_suffices(wants: Wants, session: Session, now: float) -> bool:
     """max_age counts from the last time the first factor was proved (OIDC Core 3.1.2.1)."""
-    if wants.force:
+    if wants.force or wants.ignore_session:
         return False
     return wants.max_age is None or now - session.auth_time <= wants.max_age
 

@@ -85,5 +85,7 @@ class SetupLink:
     expires_at: float
     slot: str = "setup"
     user_id: str | None = None  # set once the first screen is done
+    browser: str | None = None  # digest of the cookie of the browser that did it; only that one may go on
+    address_done: bool = False  # the second screen is done
     consumed_at: float | None = None
     version: int = 0

@@ -38,6 +38,11 @@ class Grant:
     current_refresh: str | None = None
     version: int = 0
 
+    @property
+    def offline(self) -> bool:
+        """The user allowed offline_access: this outlives the session (OIDC Core 11)."""
+        return "offline_access" in self.scopes
+
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCode:

@@ -16,7 +16,7 @@ from idp.http.parts import parts
 _MAX_COOKIE = 100
 
 
-class SignedIn(UserMixin):  # type: ignore[misc]
+class SignedIn(UserMixin):
     """What flask_login hands out as current_user. user and session as of this request."""
 
     def __init__(self, user: User, session: Session) -> None:
@@ -93,6 +93,12 @@ def browser_id(*, make: bool = False) -> str | None:
     g.sheaf_new_browser = ids.secret()
     made: str = g.sheaf_new_browser
     return made
+
+
+def keep_browser(value: str | None) -> None:
+    """Write the random id again with this answer: the name of its cookie changes when the base URL becomes https."""
+    if value:
+        g.sheaf_new_browser = value
 
 
 def sign_browser_in(handle: str) -> None:

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from idp.base.errors import Refused
 from idp.http.parts import parts
-from idp.http.render import has_text, page, text
+from idp.http.render import page, sentence
 from idp.ports import StoreUnavailable
 
 _log = logging.getLogger("idp.errors")
@@ -60,10 +60,8 @@ def _door() -> JsonDoor | None:
 
 
 def _page(refused: Refused, trace: str) -> Response:
-    key = f"error.{refused.code}"
-    sentence = text(key) if has_text(key) else refused.message
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    html = page("error.html", code=refused.code, sentence=sentence, trace=trace, now=now, status=refused.status)
+    html = page("error.html", code=refused.code, sentence=sentence(refused), trace=trace, now=now, status=refused.status)
     return make_response(html, refused.status)
 
 

@@ -10,6 +10,7 @@ from idp.crypto.keys import KeyRing
 from idp.crypto.passwords import Passwords
 from idp.crypto.seal import Seal
 from idp.ports import Repository
+from idp.services.depart_upstream import Departures
 from idp.services.factors import Factors
 from idp.services.installation import Installation
 from idp.services.link_login import LinkLogin
@@ -21,6 +22,7 @@ from idp.services.sessions import Sessions
 from idp.services.set_up import SetUp
 from idp.services.sign_in import SignIn
 from idp.services.throttle import Throttles
+from idp.upstream.registry import Kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Parts:
     sign_in: SignIn
     apps: Apps
     upstreams: Upstreams
+    kinds: Kinds
+    departures: Departures
     keys: KeyRing
     csrf_key: bytes = field(repr=False)
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from flask import Flask, g, render_template, request
 from markupsafe import Markup, escape
 
+from idp.base.errors import Refused
 from idp.http.browser import current_user
 from idp.http.parts import parts
 from idp.http.security import csp_nonce, csrf_token
@@ -23,9 +24,12 @@ LANGUAGES = ("en", "de")
 def set_up_render(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(t=text, csrf_token=csrf_token, csp_nonce=csp_nonce, language=language)
-    app.jinja_env.filters["ago"] = ago
-    app.context_processor(lambda: {"organisation": parts().settings.organisation, "signed_in": current_user()})
+    # signed_in is a function: an error page must come up even when the store, which knows, does not.
+    app.jinja_env.globals.update(
+        t=text, counted=counted, csrf_token=csrf_token, csp_nonce=csp_nonce, language=language, signed_in=current_user
+    )
+    app.jinja_env.filters.update(ago=ago, fours=fours)
+    app.context_processor(lambda: {"organisation": parts().settings.organisation})
 
 
 def page(template: str, **values: object) -> str:
@@ -33,9 +37,10 @@ def page(template: str, **values: object) -> str:
 
 
 def language() -> str:
-    """From Accept-Language; English when none fits."""
+    """From Accept-Language, best first, `de-CH` as `de`; English when none fits."""
     if "sheaf_language" not in g:
-        g.sheaf_language = request.accept_languages.best_match(LANGUAGES) or "en"
+        wanted = (tag.partition("-")[0].lower() for tag, quality in request.accept_languages if quality > 0)
+        g.sheaf_language = next((code for code in wanted if code in LANGUAGES), "en")
     found: str = g.sheaf_language
     return found
 
@@ -44,6 +49,20 @@ def text(key: str, **values: object) -> Markup:
     """The sentence for `key` in the reader's language. Values are escaped; the catalogue itself may hold markup."""
     template = catalogue(language()).get(key) or catalogue("en").get(key) or key
     return Markup(template).format(**{name: escape(value) for name, value in values.items()})  # noqa: S704
+
+
+def counted(key: str, n: int) -> Markup:
+    """The sentence for `n` things: `key_one` or `key_other` (both of our languages have these two forms)."""
+    return text(f"{key}_one" if n == 1 else f"{key}_other", n=n)
+
+
+def sentence(refused: Refused) -> Markup:
+    """What a refusal says to the reader. Sentences may use {wait} (seconds) and {minimum} (length of a password)."""
+    key = f"error.{refused.code}"
+    if not has_text(key):
+        return escape(refused.message)
+    wait = refused.headers.get("Retry-After", "60")
+    return text(key, wait=wait, minimum=parts().settings.passwords.minimum_length)
 
 
 def has_text(key: str) -> bool:
@@ -57,13 +76,18 @@ def catalogue(code: str) -> Mapping[str, str]:
     return {f"{section}.{name}": sentence for section, group in tree.items() for name, sentence in group.items()}
 
 
+def fours(value: str) -> str:
+    """`ABCDEFGH` -> `ABCD EFGH`, for reading aloud and typing."""
+    return " ".join(value[start : start + 4] for start in range(0, len(value), 4))
+
+
 def ago(at: float) -> Markup:
     """`<time>` with a relative text and the exact time on hover."""
     exact = datetime.fromtimestamp(at, UTC)
     seconds = max(0, int(time.time() - at))
     for size, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= size:
-            said = text(f"time.{name}", n=seconds // size)
+            said = counted(f"time.{name}", seconds // size)
             break
     else:
         said = text("time.now")

@@ -54,6 +54,10 @@ class Factors:
     def has(self, user_id: str) -> bool:
         return self._repo.get(ConfirmedTotp, user_id) is not None
 
+    def enrolled_at(self, user_id: str) -> float | None:
+        factor = self._repo.get(ConfirmedTotp, user_id)
+        return factor.confirmed_at if factor else None
+
     def recovery_codes_left(self, user_id: str) -> int:
         return sum(1 for code in self._repo.find(RecoveryCode, user_id=user_id) if code.consumed_at is None)
 
@@ -94,6 +98,17 @@ class Factors:
         codes = self.renew_recovery_codes(user)
         self._audit.record("factor.enrolled", actor=user.id, subject=user.id, kind="totp")
         return codes
+
+    def enrol_for(self, user: User, *, actor: str) -> tuple[Enrolment, tuple[str, ...]]:
+        """For the command line: a confirmed factor without a proof, because whoever has the shell has the store anyway.
+        Gives the secret and the recovery codes, shown this once. Raises Refused(factor_exists)."""
+        secret = totp.new_secret()
+        sealed = self._seal.close(secret, owner=user.id, field=_FIELD)
+        self._store_confirmed(None, ConfirmedTotp(user.id, sealed, self._clock()))
+        self._repo.delete(PendingTotp, user.id)
+        codes = self.renew_recovery_codes(user)
+        self._audit.record("factor.enrolled", actor=actor, subject=user.id, kind="totp")
+        return Enrolment(secret, totp.uri(secret, account=user.username, issuer=self._organisation)), codes
 
     def _store_confirmed(self, old: ConfirmedTotp | None, new: ConfirmedTotp) -> None:
         taken = Refused("factor_exists", "Your second step was just set up elsewhere. Use that one.", status=409)

@@ -3,6 +3,7 @@
 The key is (provider, issuer, subject). An e-mail never joins by itself: it only makes us ask its owner for proof.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from idp.base import ids
@@ -61,7 +62,8 @@ class LinkLogin:
     def create_user(self, identity: UpstreamIdentity, *, with_email: bool) -> User:
         """A new user for an unknown login. with_email=False: the address belongs to somebody else and stays there.
 
-        The e-mail counts as verified only if the upstream said so with the JSON boolean true.
+        The e-mail counts as verified only if the upstream said so with the JSON boolean true. When another request has
+        just made a user for the same login, that one is given and nothing is left behind.
         """
         email = identity.email if with_email and _usable(identity.email) else None
         for username in self._names(identity):
@@ -77,9 +79,20 @@ class LinkLogin:
                 if refused.code in ("username_taken", "invalid_username"):
                     continue
                 raise
-            self.link(user, identity, actor=user.id)
-            return user
+            return self._first_link(user, identity)
         raise Refused("no_free_username", "No user name could be found for you. Ask an administrator.", status=409)
+
+    def _first_link(self, user: User, identity: UpstreamIdentity) -> User:
+        try:
+            self.link(user, identity, actor=user.id)
+        except Refused:
+            self._repo.delete(User, user.id)
+            login = self._find(identity)
+            winner = self._users.get(login.user_id) if login is not None else None
+            if winner is None:
+                raise
+            return winner
+        return user
 
     def link(self, user: User, identity: UpstreamIdentity, *, actor: str) -> FederatedLogin:
         """Raises Refused(login_taken) when another user has it. Linking what is already one's own changes nothing."""
@@ -114,12 +127,22 @@ class LinkLogin:
         login = next((one for one in self.of(user.id) if one.id == login_id), None)
         if login is None:
             raise Refused("unknown_login", "This login is not linked to you.", status=404)
-        self._repo.delete(FederatedLogin, login.id)
+        last = Refused("last_way_in", "This is your last way to sign in. Link another one first.", status=409)
+        if not self._way_in_besides(user, login, local_login=local_login):
+            raise last
+        if not self._repo.delete(FederatedLogin, login.id):
+            return
         if not self.has_way_in(user, local_login=local_login):
-            # Looked at after the deletion: two tabs that unlink two logins at once must not remove both.
-            self._repo.insert(login)
-            raise Refused("last_way_in", "This is your last way to sign in. Link another one first.", status=409)
+            # Looked at again after the deletion: two tabs that unlink two logins at once must not remove both.
+            with suppress(Duplicate):
+                self._repo.insert(login)
+            raise last
         self._audit.record("login.unlinked", actor=actor, subject=user.id, provider=login.provider_id)
+
+    def _way_in_besides(self, user: User, login: FederatedLogin, *, local_login: bool) -> bool:
+        others = (one for one in self.of(user.id) if one.id != login.id)
+        by_others = any(self._usable_provider(one.provider_id) for one in others)
+        return by_others or bool(local_login and user.password_hash)
 
     def has_way_in(self, user: User, *, local_login: bool) -> bool:
         by_password, providers = self.ways_to_prove(user, local_login=local_login)
@@ -141,9 +164,10 @@ class LinkLogin:
         return found[0] if found else None
 
     def _names(self, identity: UpstreamIdentity) -> list[str]:
-        local = (identity.email or "").partition("@")[0]
-        wanted = [name for name in (identity.username, local) if name]
-        return [*wanted, *(f"{name}-{ids.secret()[:4].lower()}" for name in wanted), ids.public_id("user")]
+        # Never a whole address: whoever has the user name `ada@example.org` would be found when Ada types her e-mail.
+        given = (identity.username or "", identity.email or "")
+        wanted = list(dict.fromkeys(name.partition("@")[0] for name in given if name.partition("@")[0]))
+        return [*wanted, *(f"{name}-{ids.public_id('')[-6:]}" for name in wanted), ids.public_id("user")]
 
 
 def _usable(email: str | None) -> bool:
@@ -160,5 +184,6 @@ def _may_create(identity: UpstreamIdentity, provider: UpstreamProvider) -> bool:
         return False
     if provider.may_create == "anybody":
         return True
-    domain = (identity.email or "").rpartition("@")[2].lower()
-    return identity.email_verified and domain in provider.create_domains
+    if not identity.email_verified or not identity.email or not _usable(identity.email):
+        return False
+    return email_key(identity.email).rpartition("@")[2] in provider.create_domains

@@ -34,13 +34,15 @@ class Apps:
     def clients(self) -> list[Client]:
         return self._repo.find(Client)
 
-    def add_client(self, client: Client, *, actor: str, with_secret: bool) -> tuple[Client, Secret | None]:
-        """Store a checked client; a confidential one gets a fresh secret, shown this once.
+    def add_client(
+        self, client: Client, *, actor: str, with_secret: bool, secret: Secret | None = None
+    ) -> tuple[Client, Secret | None]:
+        """Store a checked client; a confidential one gets a fresh secret (or the given one), shown this once.
 
         Raises Refused(invalid_client_metadata | client_taken).
         """
         check_client(client)
-        secret = Secret(ids.secret()) if with_secret and not client.is_public else None
+        secret = secret or Secret(ids.secret()) if with_secret and not client.is_public else None
         stored = replace(client, secret_digest=ids.digest(secret.reveal()) if secret else None)
         try:
             self._repo.insert(stored)

@@ -1,6 +1,6 @@
 """Sessions: made only by finishing a sign-in or the set-up, found by the digest of the browser's handle, ended in one place.
 
-Ending a session also revokes the grants that were issued from it. Leaves cookies to idp.http.browser.
+Ending a session also revokes the grants that were issued from it, those for offline use apart. Leaves cookies to idp.http.browser.
 """
 
 from dataclasses import replace
@@ -83,9 +83,11 @@ class Sessions:
         self.revoke_grants(user_id=user_id)
 
     def revoke_grants(self, *, session_sid: str | None = None, user_id: str | None = None) -> None:
-        """All that hang on a session, or on a user."""
+        """Those that hang on a session (not the ones for offline use, they outlive it), or all of a user."""
         where = {"session_sid": session_sid} if session_sid is not None else {"user_id": user_id}
         for found in self._repo.find(Grant, limit=100_000, **where):
+            if session_sid is not None and found.offline:
+                continue
             grant: Grant | None = found
             while grant is not None and grant.revoked_at is None:
                 if self._repo.replace_if(replace(grant, revoked_at=self._clock())) is not None:

@@ -6,6 +6,7 @@ from idp.base import ids
 from idp.base.clock import Clock
 from idp.base.errors import Refused
 from idp.domain.audit_event import SetupLink
+from idp.domain.factor import ConfirmedTotp, PendingTotp, RecoveryCode
 from idp.domain.user import User
 from idp.ports import Duplicate, Repository
 from idp.services.manage_users import Users
@@ -32,6 +33,8 @@ class SetUp:
             raise Refused("already_set_up", "This installation is set up: it has an administrator.", status=409)
         now = self._clock()
         token = ids.secret()
+        for old in self._repo.find(SetupLink, slot="setup"):
+            self._forget_unfinished(old)
         while True:
             self._repo.delete_where(SetupLink, slot="setup")
             try:
@@ -41,6 +44,37 @@ class SetUp:
                 continue
         self._audit.record("setup.link_made", actor="cli", subject="setup")
         return token
+
+    def _forget_unfinished(self, link: SetupLink) -> None:
+        """The user whom an abandoned set-up left behind: nobody may find that name taken, or that password set."""
+        if link.user_id is not None:
+            for kind in (ConfirmedTotp, PendingTotp, User):
+                self._repo.delete(kind, link.user_id)
+            self._repo.delete_where(RecoveryCode, user_id=link.user_id)
+
+    def claim(self, token: str, browser: str | None) -> SetupLink:
+        """The live link, for the browser (digest of its cookie) that did the first screen.
+
+        Raises Refused(setup_link_dead | already_set_up | setup_other_browser).
+        """
+        if not self.open:
+            raise Refused("already_set_up", "This installation is set up. Sign in instead.", status=410)
+        link = self.link(token)
+        if link.user_id is None or (browser is not None and link.browser == browser):
+            return link
+        if link.browser is None and browser is not None:
+            return self._change(link, browser=browser)
+        raise Refused("setup_other_browser", "The set-up was begun in another browser. Go on there.", status=403)
+
+    def address_chosen(self, link: SetupLink, *, moved: bool) -> SetupLink:
+        """Screen two. moved: people go on at another address, where this browser has no cookie yet and binds anew."""
+        return self._change(link, address_done=True, browser=None if moved else link.browser)
+
+    def _change(self, link: SetupLink, **values: object) -> SetupLink:
+        stored = self._repo.replace_if(replace(link, **values))  # type: ignore[arg-type]
+        if stored is None:
+            raise Refused("setup_moved_on", "The set-up went on in another tab. Go on there.", status=409)
+        return stored
 
     def link(self, token: str) -> SetupLink:
         """Raises Refused(setup_link_dead)."""
@@ -53,15 +87,21 @@ class SetUp:
             )
         return link
 
-    def first_administrator(self, link: SetupLink, *, username: str, email: str, name: str, password: str) -> User:
-        """Screen one. The user can do nothing until screen three has proved a second factor.
+    def first_administrator(
+        self, link: SetupLink, *, username: str, email: str, name: str, password: str, browser: str | None = None
+    ) -> User:
+        """Screen one; from here on only this browser goes on. The user is no administrator until screen three has proved
+        a second factor.
 
         Raises Refused(setup_moved_on | username_taken | …).
         """
         if link.user_id is not None:
             raise Refused("setup_moved_on", "This screen is already done. Go on with the next one.", status=409)
-        user = self._users.add(username, email=email, name=name, administrator=False, password=password, actor="setup")
-        if self._repo.replace_if(replace(link, user_id=user.id)) is None:
+        # Whoever holds the set-up link runs the machine: their word about their own address is as good as any mail to it.
+        user = self._users.add(
+            username, email=email, name=name, administrator=False, password=password, email_verified=True, actor="setup"
+        )
+        if self._repo.replace_if(replace(link, user_id=user.id, browser=browser)) is None:
             self._repo.delete(User, user.id)
             raise Refused("setup_moved_on", "The set-up went on in another tab. Go on there.", status=409)
         return user

@@ -332,7 +332,7 @@ class SignIn:
 
     def start_over(self, attempt: LoginAttempt) -> LoginAttempt:
         """Forget every proof of this attempt, an existing session included: somebody else wants to sign in."""
-        wants = replace(attempt.wants, force=True)
+        wants = replace(attempt.wants, ignore_session=True)
         return self._store(replace(attempt, proof=None, waiting=None, owner_id=None, wants=wants))
 
     def deny(self, attempt: LoginAttempt) -> LoginAttempt:

@@ -13,7 +13,7 @@ from idp.base.errors import Refused
 from idp.domain.attempt import LoginAttempt, Step
 from idp.http.browser import browser_digest, current_session, sign_browser_in
 from idp.http.parts import parts
-from idp.http.render import has_text, page, text
+from idp.http.render import page, sentence
 from idp.http.security import allow_form_target, check_csrf, form_field
 
 bp = Blueprint("flow", __name__)
@@ -45,9 +45,9 @@ def password(handle: str) -> AnyResponse:
     except Refused as refused:
         if refused.code not in _SHOWN_ON_THE_FORM:
             raise
-        parts().traces.keep("flow", refused)
+        trace = parts().traces.keep("flow", refused)
         step = Step.LINK if attempt.waiting else Step.CHOOSE
-        response = make_response(_way_page(handle, attempt, step, refused), refused.status)
+        response = make_response(_way_page(handle, attempt, step, refused, trace), refused.status)
         response.headers.extend(refused.headers)
         return response
     return redirect(f"/flow/{handle}", 303)
@@ -101,11 +101,14 @@ def _due(attempt: LoginAttempt, *steps: Step) -> str | None:
     return owner.username_key if owner else None
 
 
-def _way_page(handle: str, attempt: LoginAttempt, step: Step, refused: Refused | None = None) -> str:
-    shared = {
+def _way_page(
+    handle: str, attempt: LoginAttempt, step: Step, refused: Refused | None = None, trace: str | None = None
+) -> str:
+    shared: dict[str, object] = {
         "handle": handle,
         "app_name": attempt.app_name,
-        "error": _sentence(refused),
+        "error": sentence(refused) if refused else None,
+        "trace": trace,
         "local_login": parts().sign_in.local_login_allowed(None),
     }
     if step is Step.LINK:
@@ -138,13 +141,6 @@ def _finish(handle: str, attempt: LoginAttempt) -> Response | AnyResponse:
     if session_handle:
         sign_browser_in(session_handle)
     return redirect(f"{closed.resume_path}?{urlencode({'attempt': handle})}", 303)
-
-
-def _sentence(refused: Refused | None) -> str | None:
-    if refused is None:
-        return None
-    key = f"error.{refused.code}"
-    return str(text(key)) if has_text(key) and refused.code != "too_many_attempts" else refused.message
 
 
 def _masked(email: str) -> str:

@@ -51,7 +51,9 @@ def test_the_second_factor_policy_can_be_roles_from_the_environment(value):
 
 
 def test_secrets_are_not_in_the_repr():
-    settings = load(None, env={"IDP_SEAL_KEY": "c2VjcmV0LXNlYWwta2V5LXZhbHVl", "IDP_API__INTROSPECTION_CLIENT_SECRET": "hush-hush"})
+    settings = load(
+        None, env={"IDP_SEAL_KEY": "c2VjcmV0LXNlYWwta2V5LXZhbHVl", "IDP_API__INTROSPECTION_CLIENT_SECRET": "hush-hush"}
+    )
 
     assert "c2VjcmV0" not in repr(settings)
     assert "hush-hush" not in repr(settings)

@@ -90,7 +90,8 @@ def test_cloud_metadata_and_other_special_addresses_are_always_refused(url):
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://x/", "file:///etc/passwd", "http://", "http://u:p@h/", "http://h:99999/", "//h", "", "http://h/\r\nX: y"]
+    "url",
+    ["ftp://x/", "file:///etc/passwd", "http://", "http://u:p@h/", "http://h:99999/", "//h", "", "http://h/\r\nX: y"],
 )
 def test_only_plain_http_urls_are_fetched(url):
     with pytest.raises(Unreachable):
@@ -119,7 +120,13 @@ def test_a_closed_port_is_named_as_no_connection():
 
 @pytest.mark.parametrize(
     ("url", "loopback"),
-    [("http://127.0.0.1:1", True), ("http://localhost", True), ("http://[::1]:5", True), ("https://x.example", False), ("http://127.0.0.1.example", False)],
+    [
+        ("http://127.0.0.1:1", True),
+        ("http://localhost", True),
+        ("http://[::1]:5", True),
+        ("https://x.example", False),
+        ("http://127.0.0.1.example", False),
+    ],
 )
 def test_loopback_is_told_apart(url, loopback):
     assert is_loopback_url(url) is loopback

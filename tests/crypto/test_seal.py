@@ -22,7 +22,16 @@ def test_a_changed_or_cut_value_does_not_open():
     seal = Seal(os.urandom(32))
     sealed = seal.close("secret", owner="u", field="f")
 
-    for bad in (sealed[:-4], sealed[:-1] + ("A" if sealed[-1] != "A" else "B"), "", "s1", "s1..", "s1.x.y", sealed[3:], "s2" + sealed[2:]):
+    for bad in (
+        sealed[:-4],
+        sealed[:-1] + ("A" if sealed[-1] != "A" else "B"),
+        "",
+        "s1",
+        "s1..",
+        "s1.x.y",
+        sealed[3:],
+        "s2" + sealed[2:],
+    ):
         with pytest.raises(SealBroken):
             seal.open(bad, owner="u", field="f")
 

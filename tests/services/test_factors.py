@@ -117,7 +117,9 @@ def test_people_may_type_blanks_and_dashes(services, ada, enrolled, clock):
     assert services.factors.prove(ada, f" {code[:3]} {code[3:]} ") == "otp"
 
 
-def test_five_wrong_codes_lock_the_factor_whatever_the_browser_and_a_right_one_does_not_help(services, ada, enrolled, clock):
+def test_five_wrong_codes_lock_the_factor_whatever_the_browser_and_a_right_one_does_not_help(
+    services, ada, enrolled, clock
+):
     for _ in range(5):
         assert refusal(services.factors.prove, ada, "000000") == "wrong_code"
 
