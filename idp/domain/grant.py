@@ -19,7 +19,7 @@ class Consent:
 class Grant:
     """One authorization: the refresh-token family and every access token hang on it. revoked_at ends them all.
 
-    user_id is None for client_credentials. current_refresh: digest of the one refresh token that is good now.
+    user_id is None for client_credentials.
     """
 
     id: str
@@ -35,7 +35,6 @@ class Grant:
     amr: tuple[str, ...] = ()
     nonce: str | None = None
     revoked_at: float | None = None
-    current_refresh: str | None = None
     version: int = 0
 
     @property

@@ -41,7 +41,7 @@ def set_up_browser(app: Flask) -> None:
     manager = LoginManager()
     manager.session_protection = None  # binds to client-controlled headers (X-Forwarded-For); ours is in the store
     manager.request_loader(_load)
-    manager.init_app(app)
+    manager.init_app(app, add_context_processor=False)  # pages ask us; an error page must not ask the store
     app.session_interface = _NoFlaskSession()
     app.after_request(_write_cookies)
 

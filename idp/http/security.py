@@ -15,8 +15,7 @@ MAX_BODY_BYTES = 512 * 1024
 MAX_FORM_PARTS = 200
 MAX_FIELD = 4096
 
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
+_PAGE_HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -97,9 +96,10 @@ def allow_form_target(origin: str) -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
     if response.mimetype == "text/html":
+        for name, value in _PAGE_HEADERS.items():
+            response.headers.setdefault(name, value)
         response.headers.setdefault("Content-Security-Policy", _policy())
         response.headers.setdefault("Cache-Control", "no-store")
     if parts().installation.secure:

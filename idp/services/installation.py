@@ -15,7 +15,7 @@ from idp.base.embedded import ensure_folder, ensure_secret, read_secret
 from idp.base.errors import Misconfigured
 from idp.base.net import is_loopback_url
 from idp.domain.audit_event import StoredSetting
-from idp.ports import Duplicate, Repository
+from idp.ports import Duplicate, Repository, StoreUnavailable
 
 CACHE_SECONDS = 1.0
 _EXAMPLES = frozenset(
@@ -40,7 +40,11 @@ class Installation:
         now = self._clock()
         if not self._issuer or not 0 <= now - self._read_at < CACHE_SECONDS:
             with self._lock:
-                self._issuer = self.stored("base_url") or self.settings.default_issuer
+                try:
+                    self._issuer = self.stored("base_url") or self.settings.default_issuer
+                except StoreUnavailable:
+                    # Every answer asks for this, the page that says the store is away as well.
+                    return self._issuer or self.settings.default_issuer
                 self._read_at = now
         return self._issuer
 

@@ -42,7 +42,8 @@ class Sessions:
         return self._repo.replace_if(replace(session, last_seen_at=now)) or session
 
     def by_sid(self, sid: str) -> Session | None:
-        return next(iter(self._repo.find(Session, sid=sid)), None)
+        found = self._repo.find(Session, sid=sid)
+        return max(found, key=lambda session: session.last_seen_at, default=None)
 
     def establish(self, proof: Proof, before: Session | None, user_agent: str) -> tuple[Session, str]:
         """A session for what was proved, and its new handle. The handle changes at every proof (no fixation); the public
@@ -63,16 +64,16 @@ class Sessions:
             provider_id=proof.provider_id,
             user_agent=user_agent[:200],
         )
-        if before is not None:
-            if same:
-                self._repo.delete(Session, before.id)
-            else:
-                self.end(before, actor=before.user_id)
+        # The new one first: what hangs on the sid must not find the session gone for a moment.
         self._repo.insert(session)
+        if before is not None and same:
+            self._repo.delete(Session, before.id)
+        elif before is not None:
+            self.end(before, actor=before.user_id)
         return session, handle
 
     def end(self, session: Session, *, actor: str) -> None:
-        self._repo.delete(Session, session.id)
+        self._repo.delete_where(Session, sid=session.sid)
         self.revoke_grants(session_sid=session.sid)
         self._audit.record("session.ended", actor=actor, subject=session.user_id, sid=session.sid)
 

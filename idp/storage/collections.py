@@ -61,7 +61,7 @@ COLLECTIONS = (
     Collection("confirmed_totp", ConfirmedTotp),
     Collection("recovery_codes", RecoveryCode, lookup=("user_id",)),
     Collection("login_attempts", LoginAttempt),
-    Collection("sessions", Session, unique=(("sid",),), lookup=("user_id",)),
+    Collection("sessions", Session, lookup=("sid", "user_id")),
     Collection("clients", Client),
     Collection("service_providers", ServiceProvider),
     Collection("persistent_name_ids", PersistentNameId, unique=(("user_id", "sp_id"),), lookup=("user_id",)),

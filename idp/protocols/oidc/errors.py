@@ -1,0 +1,65 @@
+"""How this door refuses: JSON for machine endpoints (RFC 6749 5.2), a redirect to the app where that is safe (4.1.2.1).
+
+Leaves pages, and everything before the app and its redirect URI are known, to idp.http.errors.
+"""
+
+from flask import Flask, Response, jsonify
+from werkzeug.wrappers import Response as AnyResponse
+
+from idp.base.errors import Refused
+from idp.http.errors import machine_endpoint
+from idp.http.parts import parts
+from idp.protocols.oidc.redirects import Reply, send
+
+MACHINE_PATHS = ("/token", "/userinfo", "/introspect", "/revoke", "/jwks", "/.well-known")
+# Names of the shared doors, in the words of OAuth.
+_OAUTH = {
+    "bad_request": "invalid_request",
+    "too_large": "invalid_request",
+    "unsupported_media_type": "invalid_request",
+    "method_not_allowed": "invalid_request",
+    "fault": "server_error",
+    "store_unavailable": "temporarily_unavailable",
+}
+# These are answers that apps ask for all day, not faults: they leave no trace.
+_ORDINARY = frozenset({"login_required", "interaction_required", "consent_required", "access_denied"})
+
+
+class RefusedToApp(Refused):
+    """An authorization request whose app and redirect URI are known: the refusal goes back to the app."""
+
+    def __init__(self, code: str, message: str, reply: Reply, *, reason: str = "") -> None:
+        super().__init__(code, message, reason=reason)
+        self.reply = reply
+
+
+def set_up_errors(app: Flask) -> None:
+    for path in MACHINE_PATHS:
+        machine_endpoint(path, as_json, app)
+    app.register_error_handler(RefusedToApp, _to_app)
+
+
+def as_json(refused: Refused, trace: str) -> Response:
+    """{"error", "error_description", "trace"}."""
+    code = _OAUTH.get(refused.code, refused.code)
+    response = jsonify(error=code, error_description=refused.message, trace=trace, **refused.detail)
+    response.status_code = refused.status
+    response.headers["Pragma"] = "no-cache"
+    return response
+
+
+def _to_app(refused: RefusedToApp) -> AnyResponse:
+    said = refused.message
+    if refused.code not in _ORDINARY:
+        said += f" (trace {parts().traces.keep('oidc', refused, app=refused.reply.client_id)})"
+    return send(refused.reply, {"error": refused.code, "error_description": said})
+
+
+def bearer_refused(error: str, message: str, *, status: int = 401, scope: str = "") -> Refused:
+    """With the challenge of RFC 6750 3; `error` empty when no token was sent at all."""
+    challenge = f'Bearer realm="{parts().installation.issuer}"'
+    if error:
+        challenge += f', error="{error}", error_description="{message}"'
+    if scope:
+        challenge += f', scope="{scope}"'
+    return Refused(error or "invalid_token", message, status=status, headers={"WWW-Authenticate": challenge})

@@ -1,0 +1,82 @@
+"""Redirect URIs: compared byte for byte, and the authorization answer that is sent to them (query or form_post).
+
+Leaves which one is asked for to checks, and what is in the answer to whoever answers.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+from flask import make_response, redirect
+from werkzeug.wrappers import Response
+
+from idp.domain.relying import Client
+from idp.http.parts import parts
+from idp.http.render import page
+from idp.http.security import allow_form_target
+
+RESPONSE_MODES = ("query", "form_post")
+_LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?([/?].*|)\Z")
+_ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Where an authorization answer goes, and what goes with it."""
+
+    client_id: str
+    redirect_uri: str
+    response_mode: str = "query"
+    state: str | None = None
+
+
+def is_registered(client: Client, uri: str) -> bool:
+    """Byte for byte; the port of a loopback address may differ for public clients only (RFC 8252 7.3)."""
+    if uri in client.redirect_uris:
+        return True
+    return client.is_public and any(_same_but_port(known, uri) for known in client.redirect_uris)
+
+
+def _same_but_port(known: str, uri: str) -> bool:
+    one, other = _LOOPBACK.match(known), _LOOPBACK.match(uri)
+    return one is not None and other is not None and one.groups() == other.groups()
+
+
+def send(reply: Reply, answer: Mapping[str, str], *, app_name: str = "") -> Response:
+    """To the app, with state and iss (RFC 9207)."""
+    fields = dict(answer)
+    if reply.state is not None:
+        fields["state"] = reply.state
+    fields["iss"] = parts().installation.issuer
+    if reply.response_mode == "form_post":
+        return _form(reply, fields, app_name)
+    # 303: a browser must not send the form again that it may just have sent us (RFC 9700 4.12).
+    return _uncached(redirect(with_query(reply.redirect_uri, fields), 303))
+
+
+def _form(reply: Reply, fields: Mapping[str, str], app_name: str) -> Response:
+    origin = form_target(reply.redirect_uri)
+    if origin:
+        allow_form_target(origin)
+    return _uncached(make_response(page("form_post.html", action=reply.redirect_uri, fields=fields, app_name=app_name)))
+
+
+def _uncached(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def with_query(uri: str, fields: Mapping[str, str]) -> str:
+    glue = "" if uri.endswith(("?", "&")) else "&" if "?" in uri else "?"
+    return f"{uri}{glue}{urlencode(fields)}"
+
+
+def form_target(uri: str) -> str:
+    """What a Content-Security-Policy calls the place that `uri` leads to; empty when it cannot be said safely."""
+    split = urlsplit(uri)
+    if split.scheme in ("http", "https"):
+        origin = f"{split.scheme}://{split.netloc}".lower()
+        return origin if _ORIGIN.match(origin) else ""
+    return f"{split.scheme}:" if split.scheme else ""

@@ -1,0 +1,152 @@
+"""Our own access tokens, looked at from outside: verify, introspect (RFC 7662), revoke (RFC 7009).
+
+Leaves making them to the OIDC door and client authentication to it as well.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from idp.base import ids
+from idp.base.claims import ACCESS_TOKEN_TYPE, CLIENT_ID, GRANT, SCOPE
+from idp.base.clock import Clock
+from idp.base.errors import Refused
+from idp.crypto import tokens
+from idp.crypto.keys import KeyRing
+from idp.domain.grant import Grant, RefreshToken, RevokedToken
+from idp.domain.relying import Client
+from idp.domain.user import User
+from idp.ports import Duplicate, Repository
+from idp.services.live_grants import LiveGrants
+
+VERIFIED_AT_MOST = 2048  # signatures remembered, about 2 kB each
+
+Claims = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A good access token. grant and user are None when an app acts for itself (client_credentials)."""
+
+    claims: Claims
+    grant: Grant | None
+    user: User | None
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        return tuple(str(self.claims.get(SCOPE, "")).split())
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        aud = self.claims.get("aud", ())
+        return (aud,) if isinstance(aud, str) else tuple(aud)
+
+
+class CheckToken:
+    def __init__(
+        self, repo: Repository, clock: Clock, keys: KeyRing, live: LiveGrants, issuer: Callable[[], str]
+    ) -> None:
+        self._repo = repo
+        self._clock = clock
+        self._keys = keys
+        self._live = live
+        self._issuer = issuer
+        self._verified: dict[bytes, tuple[str, Claims]] = {}
+        self._lock = threading.Lock()
+
+    def access(self, token: str) -> Access | None:
+        """What a token says, if it is one of ours and good at this moment: signature, type, issuer, expiry, revocation,
+        grant, session, user, client."""
+        claims = self._claims(token)
+        if claims is None or claims["iss"] != self._issuer() or self._clock() >= claims["exp"]:
+            return None
+        if self._repo.get(RevokedToken, claims["jti"]) is not None:
+            return None
+        grant_id = claims.get(GRANT)
+        if grant_id is None:
+            known = self._repo.get(Client, claims[CLIENT_ID]) is not None
+            return Access(claims, None, None) if known else None
+        grant = self._live.get(grant_id)
+        user = self._live.user_of(grant) if grant is not None else None
+        return Access(claims, grant, user) if user is not None else None
+
+    def introspect(self, client: Client, token: str) -> Claims:
+        """The answer of RFC 7662 2.2. Whoever is neither the token's app nor among its audiences learns nothing."""
+        inactive: Claims = {"active": False}
+        if "." not in token:
+            return self._introspect_refresh(client, token) or inactive
+        access = self.access(token)
+        if access is None or not (
+            access.claims[CLIENT_ID] == client.id or set(access.audiences) & set(client.audiences)
+        ):
+            return inactive
+        answer = {"active": True, "token_type": "Bearer", **access.claims}
+        if access.user is not None:
+            answer["username"] = access.user.username
+        return answer
+
+    def _introspect_refresh(self, client: Client, token: str) -> Claims | None:
+        found = self._repo.get(RefreshToken, ids.digest(token))
+        if found is None or found.consumed_at is not None or found.client_id != client.id:
+            return None
+        grant = self._live.get(found.grant_id)
+        user = self._live.user_of(grant) if grant is not None else None
+        if grant is None or user is None:
+            return None
+        return {
+            "active": True,
+            "iss": self._issuer(),
+            "sub": user.id,
+            "client_id": client.id,
+            "username": user.username,
+            "scope": " ".join(grant.scopes),
+            "iat": int(found.created_at),
+            "exp": int(found.expires_at),
+        }
+
+    def revoke(self, client: Client, token: str) -> None:
+        """A refresh token ends its whole grant, an access token only itself. Unknown tokens are no error (RFC 7009 2.2).
+
+        Raises Refused(invalid_request) for a token of another app.
+        """
+        if "." not in token:
+            found = self._repo.get(RefreshToken, ids.digest(token))
+            if found is not None:
+                _must_own(client, found.client_id)
+                self._live.revoke(found.grant_id, "grant.revoked", actor=client.id, why="revoked by the app")
+            return
+        claims = self._claims(token)
+        if claims is None or self._clock() >= claims["exp"]:
+            return
+        _must_own(client, claims[CLIENT_ID])
+        try:
+            self._repo.insert(RevokedToken(claims["jti"], self._clock(), float(claims["exp"])))
+        except Duplicate:
+            return
+
+    def _claims(self, token: str) -> Claims | None:
+        """Claims of a token with a good signature. Remembered, as checking an ES256 signature costs most of an answer;
+        forgotten at once when its key is published no longer."""
+        key = hashlib.sha256(token.encode("utf-8", "replace")).digest()
+        known = self._verified.get(key)
+        if known is not None:
+            kid, claims = known
+            return claims if self._keys.verifier(kid, "access_token") is not None else None
+        read = tokens.read(self._keys, token, use="access_token", typ=ACCESS_TOKEN_TYPE)
+        if read is None:
+            return None
+        with self._lock:
+            if len(self._verified) >= VERIFIED_AT_MOST:
+                for old in list(self._verified)[: VERIFIED_AT_MOST // 4]:
+                    del self._verified[old]
+            self._verified[key] = (tokens.kid_of(token), read)
+        return read
+
+
+def _must_own(client: Client, owner: str) -> None:
+    if owner != client.id:
+        raise Refused(
+            "invalid_request", "This token was issued to another app.", reason="revocation of a foreign token"
+        )

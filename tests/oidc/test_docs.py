@@ -1,0 +1,29 @@
+"""Owns the claim that docs/oidc.md does not lag behind: endpoints, settings, scopes, prompts and grant types."""
+
+from pathlib import Path
+
+from idp.base.config import Oidc
+from idp.protocols.oidc.checks import _UNSUPPORTED, IDENTITY_SCOPES, PROMPTS
+from idp.protocols.oidc.discovery import metadata
+from idp.protocols.oidc.grants import GRANT_TYPES
+from idp.services.manage_apps import AUTH_METHODS
+from tests.oidc.house import ISSUER, House
+
+TEXT = (Path(__file__).parents[2] / "docs" / "oidc.md").read_text(encoding="utf-8")
+
+
+def test_every_endpoint_is_in_the_table(house: House) -> None:
+    rules = {rule.rule for rule in house.app.url_map.iter_rules() if rule.endpoint.startswith("oidc.")}
+    inner = {"/authorize/resume", "/end_session/confirm"}
+    assert len(rules) == 11
+    for rule in rules - inner:
+        assert f"| `{rule}` |" in TEXT, rule
+
+
+def test_every_setting_scope_prompt_method_and_refused_parameter_is_named() -> None:
+    names = [*(f"oidc.{name}" for name in Oidc.model_fields), *IDENTITY_SCOPES, *PROMPTS, *AUTH_METHODS, *_UNSUPPORTED]
+    for name in names:
+        assert f"`{name}`" in TEXT, name
+    for kind in GRANT_TYPES:
+        assert kind.name in TEXT
+    assert b"/authorize" in metadata(ISSUER).body
