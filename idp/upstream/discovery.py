@@ -1,0 +1,88 @@
+"""Owns an OpenID Provider's metadata: fetching, checking and keeping it for ten minutes (OpenID Connect Discovery 1.0).
+
+Leaves keys to jwks and what is done with the endpoints to the kinds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from idp.base.clock import Clock
+from idp.base.errors import Refused
+from idp.base.net import NetPolicy, is_loopback_url
+from idp.upstream.cache import Cached
+from idp.upstream.exchange import Exchange
+from idp.upstream.refusals import misconfigured, said
+
+WELL_KNOWN = "/.well-known/openid-configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What we use of the document. iss_in_answers: the upstream promises RFC 9207 `iss`."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    userinfo_endpoint: str | None
+    iss_in_answers: bool
+
+
+class Discovery:
+    def __init__(self, issuer: str, policy: NetPolicy, clock: Clock) -> None:
+        self._issuer = issuer
+        self._policy = policy
+        self._cache: Cached[Metadata] = Cached(clock)
+
+    def metadata(self, exchange: Exchange) -> Metadata:
+        """Raises Refused(upstream_unreachable | upstream_misconfigured)."""
+        return self._cache.get(lambda: self._fetch(exchange)).value
+
+    def _fetch(self, exchange: Exchange) -> Metadata:
+        url = self._issuer.rstrip("/") + WELL_KNOWN
+        try:
+            document = exchange.get_json(url)
+        except Refused as refused:
+            if refused.code != "upstream_answer_invalid":
+                raise
+            raise misconfigured(f"no discovery document: {refused.reason}") from None
+        return read_metadata(document, self._issuer, self._policy)
+
+
+def read_metadata(document: Mapping[str, Any], issuer: str, policy: NetPolicy) -> Metadata:
+    """Raises Refused(upstream_misconfigured)."""
+    stated = document.get("issuer")
+    if stated != issuer:  # Discovery 4.3: exactly; else one provider could speak for another
+        raise misconfigured(f"the discovery document says issuer {said(stated)!r}, configured is {said(issuer)!r}")
+    plain_http = policy.allow_private and is_loopback_url(issuer) and issuer.startswith("http:")
+    userinfo = document.get("userinfo_endpoint")
+    return Metadata(
+        issuer=issuer,
+        authorization_endpoint=_endpoint(document, "authorization_endpoint", plain_http),
+        token_endpoint=_endpoint(document, "token_endpoint", plain_http),
+        jwks_uri=_endpoint(document, "jwks_uri", plain_http),
+        userinfo_endpoint=_endpoint(document, "userinfo_endpoint", plain_http) if userinfo else None,
+        iss_in_answers=document.get("authorization_response_iss_parameter_supported") is True,
+    )
+
+
+def _endpoint(document: Mapping[str, Any], name: str, plain_http: bool) -> str:
+    url = document.get(name)
+    if (
+        not isinstance(url, str)
+        or len(url) > 2000
+        or not (url.isascii() and url.isprintable())
+        or any(c in url for c in " #\\")
+    ):
+        raise misconfigured(f"the discovery document has no usable {name}")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise misconfigured(f"the discovery document has no usable {name}") from None
+    if not parts.hostname or parts.username is not None:
+        raise misconfigured(f"the discovery document has no usable {name}")
+    if parts.scheme == "https" or (parts.scheme == "http" and plain_http and is_loopback_url(url)):
+        return url
+    raise misconfigured(f"{name} is not https: {said(url)}")

@@ -1,0 +1,182 @@
+"""Owns accepting an upstream's ID token: signature first, then an ordered list of checks (OpenID Connect Core 3.1.3.7).
+
+Leaves fetching the token and reading a person out of its claims to the kinds.
+"""
+
+import base64
+import hmac
+import json
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from idp.upstream.exchange import Exchange
+from idp.upstream.jwks import KeySource, PublicKey, candidates
+from idp.upstream.refusals import answer_invalid, said
+
+LEEWAY_SECONDS = 60.0
+MAX_TOKEN_CHARS = 128_000
+MAX_HEADER_BYTES = 16_384  # some upstreams put a certificate chain (x5c) there
+MAX_KEYS_TRIED = 8
+MAX_SUBJECT = 255
+
+Claims = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What this token must say. forced_at: when the browser left to prove again, None when it did not have to."""
+
+    issuer: str
+    client_id: str
+    nonce: str
+    algorithms: tuple[str, ...]
+    now: float
+    forced_at: float | None = None
+    auth_time_required: bool = True
+
+
+def accept(token: object, expected: Expected, keys: KeySource, jwks_uri: str, exchange: Exchange) -> Claims:
+    """The claims of a good token. Raises Refused(upstream_answer_invalid | upstream_unreachable)."""
+    if not isinstance(token, str) or not token:
+        raise answer_invalid("the token answer has no id_token")
+    if len(token) > MAX_TOKEN_CHARS:
+        raise answer_invalid("the id_token is too long")
+    claims = _verified(token, expected.algorithms, keys, jwks_uri, exchange)
+    for check in CHECKS:
+        check(claims, expected)
+    return claims
+
+
+# ---------------------------------------------------------------- signature
+
+
+def _verified(
+    token: str, algorithms: tuple[str, ...], keys: KeySource, jwks_uri: str, exchange: Exchange
+) -> dict[str, Any]:
+    header = _header(token)
+    alg, kid = header.get("alg"), header.get("kid")
+    if not isinstance(alg, str) or alg not in algorithms:
+        raise answer_invalid(f"id_token: algorithm {said(alg)!r} is not allowed")
+    if kid is not None and not isinstance(kid, str):
+        raise answer_invalid("id_token: the key id is not text")
+    held = keys.current(jwks_uri, exchange)
+    claims = _try(token, alg, candidates(held.value, alg, kid))
+    if claims is None:
+        # An unknown key id, or a new key under the old id: the upstream may have rotated since we last looked.
+        newer = keys.newer(held, jwks_uri, exchange)
+        claims = _try(token, alg, candidates(newer.value, alg, kid)) if newer is not held else None
+    if claims is None:
+        raise answer_invalid(f"id_token: no published key fits the signature (alg {alg}, kid {said(kid)!r})")
+    return claims
+
+
+def _header(token: str) -> Mapping[str, Any]:
+    head, _, rest = token.partition(".")
+    try:
+        found = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4))) if rest.count(".") == 1 else None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise answer_invalid("the id_token is not a signed JWT")
+    return found
+
+
+def _try(token: str, alg: str, keys: list[PublicKey]) -> dict[str, Any] | None:
+    """The claims when one of the keys fits, else None."""
+    from joserfc import jwt
+    from joserfc.errors import BadSignatureError, JoseError
+    from joserfc.jws import JWSRegistry
+
+    registry = JWSRegistry(algorithms=[alg], strict_check_header=False)
+    registry.max_header_length = MAX_HEADER_BYTES
+    registry.max_payload_length = MAX_TOKEN_CHARS
+    for key in keys[:MAX_KEYS_TRIED]:
+        try:
+            return dict(jwt.decode(token, key.key, registry=registry).claims)
+        except BadSignatureError:
+            continue
+        except (JoseError, ValueError, RecursionError) as error:
+            raise answer_invalid(f"id_token: {type(error).__name__}") from None
+    return None
+
+
+# ---------------------------------------------------------------- claims
+
+
+def issuer_is_ours(claims: Claims, expected: Expected) -> None:
+    if claims.get("iss") != expected.issuer:
+        raise answer_invalid(f"id_token: iss is {said(claims.get('iss'))!r}, expected {expected.issuer!r}")
+
+
+def made_for_us(claims: Claims, expected: Expected) -> None:
+    audience, party = claims.get("aud"), claims.get("azp")
+    listed = [audience] if isinstance(audience, str) else audience
+    if not isinstance(listed, list) or expected.client_id not in listed:
+        raise answer_invalid("id_token: aud does not name our client id")
+    if len(listed) > 1 and party is None:
+        raise answer_invalid("id_token: several audiences, but no azp")
+    if party is not None and party != expected.client_id:
+        raise answer_invalid("id_token: azp is another client")
+
+
+def valid_now(claims: Claims, expected: Expected) -> None:
+    until, since, not_before = (_moment(claims, name) for name in ("exp", "iat", "nbf"))
+    if until is None or since is None:
+        raise answer_invalid("id_token: exp or iat is missing")
+    if until <= expected.now - LEEWAY_SECONDS:
+        raise answer_invalid(f"id_token: expired {expected.now - until:.0f} s ago; do the clocks agree?")
+    if max(since, not_before or 0.0) > expected.now + LEEWAY_SECONDS:
+        ahead = max(since, not_before or 0.0) - expected.now
+        raise answer_invalid(f"id_token: not valid for another {ahead:.0f} s; do the clocks agree?")
+
+
+def nonce_is_ours(claims: Claims, expected: Expected) -> None:
+    """Ties the token to this very departure: one that was caught elsewhere does not work here."""
+    nonce = claims.get("nonce")
+    if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode("utf-8", "replace"), expected.nonce.encode()):
+        raise answer_invalid("id_token: the nonce is missing or not the one that we sent")
+
+
+def subject_is_usable(claims: Claims, _expected: Expected) -> None:
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not subject.strip() or len(subject) > MAX_SUBJECT or _has_controls(subject):
+        raise answer_invalid("id_token: sub is missing, too long or not plain text")
+
+
+def proved_again(claims: Claims, expected: Expected) -> None:
+    """Only auth_time shows that a person really proved themselves again (OpenID Connect Core 3.1.2.1, max_age)."""
+    if expected.forced_at is None:
+        return
+    at = _moment(claims, "auth_time")
+    if at is None and not expected.auth_time_required:
+        return
+    if at is None:
+        raise answer_invalid("id_token: a fresh sign-in was asked for, but auth_time is missing")
+    if at < expected.forced_at - LEEWAY_SECONDS:
+        raise answer_invalid("id_token: a fresh sign-in was asked for, but auth_time is older")
+
+
+CHECKS: tuple[Callable[[Claims, Expected], None], ...] = (
+    issuer_is_ours,
+    made_for_us,
+    valid_now,
+    nonce_is_ours,
+    subject_is_usable,
+    proved_again,
+)
+
+
+def _moment(claims: Claims, name: str) -> float | None:
+    """Seconds since the epoch. Raises Refused for anything but a number; true is not 1 here."""
+    value = claims.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
+        raise answer_invalid(f"id_token: {name} is not a time")
+    return float(value)
+
+
+def _has_controls(text: str) -> bool:
+    return any(unicodedata.category(c) in ("Cc", "Cs") for c in text)

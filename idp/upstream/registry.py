@@ -1,0 +1,106 @@
+"""Owns which upstream kinds there are, what settings they have, and opening a configured upstream.
+
+A kind is a file in idp/upstream/kinds with a pydantic model `Settings` and a class `Kind`. Listing does not import them.
+Leaves storing and sealing to idp.services.manage_upstreams.
+"""
+
+import importlib
+import pkgutil
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from idp.base.clock import Clock
+from idp.base.errors import Refused
+from idp.base.net import NetPolicy
+from idp.crypto.seal import SealBroken
+from idp.domain.upstream import UpstreamProvider
+from idp.ports import UpstreamKind
+from idp.services.manage_upstreams import Upstreams
+from idp.upstream import kinds as _kinds
+from idp.upstream.words import nearest
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+@lru_cache(maxsize=1)
+def kinds() -> tuple[str, ...]:
+    """Names of all kinds, sorted."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(_kinds.__path__)))
+
+
+def settings_model(kind: str) -> "type[BaseModel]":
+    """The model of the kind's settings. Raises Refused(unknown_upstream_kind)."""
+    model: type[BaseModel] = _module(kind).Settings
+    return model
+
+
+@lru_cache(maxsize=64)
+def secret_fields(kind: str) -> tuple[str, ...]:
+    """Names of the settings that are sealed at rest and never shown: those of type SecretStr."""
+    from pydantic import SecretStr
+
+    return tuple(name for name, field in settings_model(kind).model_fields.items() if field.annotation is SecretStr)
+
+
+def _module(kind: str) -> ModuleType:
+    if kind not in kinds():
+        hint = nearest(kind, kinds())
+        raise Refused(
+            "unknown_upstream_kind",
+            f"There is no upstream kind of this name.{hint} Kinds are: {', '.join(kinds())}.",
+            reason=f"kind {kind[:64]!r}",
+        )
+    return importlib.import_module(f"{_kinds.__name__}.{kind}")
+
+
+class Kinds:
+    """Opened upstreams of this process. One is opened again when its configuration or the network policy changed, so a
+    change made by another process is seen at the next use; until then it keeps its cache of metadata and keys."""
+
+    def __init__(self, upstreams: Upstreams, policy: Callable[[], NetPolicy], clock: Clock) -> None:
+        self._upstreams = upstreams
+        self._policy = policy
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._open: dict[str, tuple[object, UpstreamKind]] = {}
+
+    def open(self, provider: UpstreamProvider) -> UpstreamKind:
+        """Raises Refused(upstream_misconfigured) when what is stored cannot be used any more."""
+        policy = self._policy()
+        stamp = (provider.version, provider.created_at, policy)
+        with self._lock:
+            known = self._open.get(provider.id)
+            if known is not None and known[0] == stamp:
+                return known[1]
+            opened = open_kind(provider, self._upstreams, policy, self._clock)
+            self._open[provider.id] = (stamp, opened)
+            return opened
+
+
+def open_kind(provider: UpstreamProvider, upstreams: Upstreams, policy: NetPolicy, clock: Clock) -> UpstreamKind:
+    """Raises Refused(upstream_misconfigured | unknown_upstream_kind)."""
+    from pydantic import ValidationError
+
+    try:
+        opened = upstreams.opened_settings(provider, secret_fields(provider.kind))
+        settings = settings_model(provider.kind).model_validate(opened)
+    except SealBroken as broken:
+        raise _unusable(f"a secret does not open: {broken}") from None
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        raise _unusable(f"setting {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    kind: UpstreamKind = _module(provider.kind).Kind(settings, policy, clock)
+    return kind
+
+
+def _unusable(reason: str) -> Refused:
+    return Refused(
+        "upstream_misconfigured",
+        "This way to sign in is not set up correctly. Choose another one, and tell an administrator.",
+        status=502,
+        reason=reason,
+    )

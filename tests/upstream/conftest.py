@@ -1,0 +1,192 @@
+"""Fixtures of the upstream tests: the double of a provider, a configured upstream, and the services around it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from idp.app import create_app
+from idp.base import ids
+from idp.base.config import load
+from idp.base.errors import Refused
+from idp.base.net import NetPolicy
+from idp.crypto.seal import Seal
+from idp.domain.upstream import UpstreamIdentity, UpstreamProvider
+from idp.services.manage_upstreams import Upstreams
+from idp.services.record_audit import Audit
+from idp.upstream.kinds.oidc import Kind, Settings
+from idp.upstream.parse import new_provider
+from idp.upstream.registry import secret_fields
+from tests.support.clock import FakeClock
+from tests.upstream.browser import PASSWORD, Browser, code
+from tests.upstream.openid_double import CLIENT_ID, CLIENT_SECRET, MISSING, OpenIdDouble
+
+BROWSER = ids.digest("this browser")
+CALLBACK = "https://sheaf.example/upstream/corp/callback"
+CORP = UpstreamProvider("corp", "oidc", "Corporate login", 0.0)
+POLICY = NetPolicy(allow_private=True, timeout=2.0, max_bytes=1_048_576)
+
+
+@pytest.fixture
+def openid(clock: FakeClock) -> Iterator[OpenIdDouble]:
+    double = OpenIdDouble(clock)
+    yield double
+    double.close()
+    assert double.faults == []
+
+
+@pytest.fixture
+def upstreams(repo, clock) -> Upstreams:
+    return Upstreams(repo, clock, Seal(b"k" * 32), Audit(repo, clock))
+
+
+@pytest.fixture
+def refusal() -> Callable[..., Refused]:
+    """Call something that must refuse; gives the refusal."""
+
+    def call(function: Callable[..., object], *args: object, **named: object) -> Refused:
+        with pytest.raises(Refused) as caught:
+            function(*args, **named)
+        return caught.value
+
+    return call
+
+
+@pytest.fixture
+def settings(tmp_path):
+    quick = {"passwords.time_cost": 1, "passwords.memory_kib": 8192, "net.timeout_seconds": 2}
+    return load(None, {"data": str(tmp_path / "data"), "second_factor": "administrators", **quick}, env={})
+
+
+@pytest.fixture
+def services(settings, repo, clock):
+    from idp.app import build_parts
+
+    return build_parts(settings, repo=repo, clock=clock)
+
+
+@pytest.fixture
+def make_user(services):
+    def make(name: str, *, password: str | None = PASSWORD, **values):
+        values = {"email": f"{name}@corp.example", "email_verified": True, **values}
+        return services.users.add(name, password=password, actor="test", **values)
+
+    return make
+
+
+@pytest.fixture
+def make_kind(openid, clock):
+    def make(policy: NetPolicy = POLICY, **settings) -> Kind:
+        given = {"issuer": openid.issuer, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **settings}
+        return Kind(Settings(**given), policy, clock)
+
+    return make
+
+
+@pytest.fixture
+def kind(make_kind) -> Kind:
+    return make_kind()
+
+
+@pytest.fixture
+def arrive(openid, kind):
+    """A whole round trip; answer: changes to the parameters that come back."""
+
+    def go(kind=kind, *, force=False, answer=None, sub="user-1", **claims):
+        departure = kind.depart(CORP, CALLBACK, force=force, login_hint=None)
+        params = {**openid.authorize(departure.url, sub, **claims), **(answer or {})}
+        given = {name: value for name, value in params.items() if value is not MISSING}
+        return kind.arrive(CORP, CALLBACK, given, departure.remembered)
+
+    return go
+
+
+@pytest.fixture
+def refused(arrive, refusal):
+    """The round trip must be refused: (code, reason)."""
+
+    def go(*args, **named):
+        found = refusal(arrive, *args, **named)
+        return found.code, found.reason
+
+    return go
+
+
+@pytest.fixture
+def add_provider(services, clock):
+    def add(id="corp", **values) -> UpstreamProvider:
+        provider = UpstreamProvider(id, "oidc", id.title(), clock(), **values)
+        return services.upstreams.add(provider, secrets=(), actor="test")
+
+    return add
+
+
+@pytest.fixture
+def corp(add_provider):
+    return add_provider("corp")
+
+
+@pytest.fixture
+def links(services):
+    return services.links
+
+
+@pytest.fixture
+def begin(services):
+    def begin():
+        draft = services.sign_in.draft("oidc", "/resume", {}, app_id="app")
+        return services.sign_in.load(services.sign_in.save(draft), BROWSER)
+
+    return begin
+
+
+def says(**values) -> UpstreamIdentity:
+    """What an upstream said; by default about Ada, with a verified address."""
+    given = {"issuer": "https://corp.example", "subject": "s-1", "email": "ada@corp.example", "email_verified": True}
+    return UpstreamIdentity(values.pop("provider_id", "corp"), **{**given, **values})
+
+
+@pytest.fixture
+def app(settings, repo, clock):
+    return create_app(settings, repo=repo, clock=clock)
+
+
+@pytest.fixture
+def browser(app):
+    return Browser(app)
+
+
+@pytest.fixture
+def name_of(services):
+    """The name under which an answer was refused."""
+
+    def name(response):
+        assert response.status_code >= 400, response.status_code
+        return services.traces.explain(code(response)).code
+
+    return name
+
+
+@pytest.fixture
+def add_upstream(services, openid, clock):
+    def add(id="corp", double=openid, **pairs):
+        given = {"issuer": double.issuer, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **pairs}
+        return services.upstreams.add(
+            new_provider("oidc", id, given, clock()), secrets=secret_fields("oidc"), actor="test"
+        )
+
+    return add
+
+
+@pytest.fixture
+def live_corp(add_upstream):
+    return add_upstream(label="Corporate login")
+
+
+@pytest.fixture
+def set_upstream(services):
+    def change(**values):
+        provider = services.upstreams.get("corp")
+        services.upstreams.change(replace(provider, **values), {}, secrets=(), actor="test")
+
+    return change

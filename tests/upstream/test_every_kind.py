@@ -1,0 +1,121 @@
+"""Owns what must hold for every upstream kind, whatever its protocol. Runs on each file in idp/upstream/kinds."""
+
+import pytest
+
+from idp.upstream.parse import new_provider
+from idp.upstream.registry import kinds, open_kind, secret_fields
+from tests.upstream.conftest import POLICY
+from tests.upstream.doubles import DOUBLES
+
+CALLBACK = "https://sheaf.example/upstream/under-test/callback"
+
+
+def test_every_kind_has_a_double():
+    assert set(DOUBLES) == set(kinds())
+
+
+@pytest.fixture(params=kinds())
+def kind_name(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def double(kind_name, clock):
+    double = DOUBLES[kind_name](clock)
+    yield double
+    double.close()
+
+
+@pytest.fixture
+def provider(kind_name, double, upstreams, clock):
+    made = new_provider(kind_name, "under-test", double.settings(), clock())
+    return upstreams.add(made, secrets=secret_fields(kind_name), actor="test")
+
+
+@pytest.fixture
+def kind(provider, upstreams, clock):
+    return open_kind(provider, upstreams, POLICY, clock)
+
+
+@pytest.fixture
+def leave(kind, provider):
+    return lambda: kind.depart(provider, CALLBACK, force=False, login_hint=None)
+
+
+def test_a_person_arrives_under_the_key_of_provider_issuer_and_subject(kind, provider, double, leave):
+    departure = leave()
+
+    who = kind.arrive(provider, CALLBACK, double.come_back(departure, "person-1"), departure.remembered)
+
+    assert (who.provider_id, who.subject) == ("under-test", "person-1")
+    assert who.issuer
+    assert who.email_verified is False
+
+
+def test_every_departure_has_a_state_of_its_own(leave):
+    assert leave().remembered["state"] != leave().remembered["state"]
+
+
+def test_nothing_secret_that_is_remembered_travels_in_the_url(leave):
+    departure = leave()
+
+    assert departure.remembered.get("verifier", "none") not in departure.url
+
+
+def test_a_replayed_answer_is_refused(kind, provider, double, leave, refusal):
+    departure = leave()
+    params = double.come_back(departure, "person-1")
+    kind.arrive(provider, CALLBACK, params, departure.remembered)
+
+    assert refusal(kind.arrive, provider, CALLBACK, params, departure.remembered).code == "upstream_answer_invalid"
+
+
+def test_an_answer_to_another_departure_is_refused(kind, provider, double, leave, refusal):
+    mine, other = leave(), leave()
+    params = double.come_back(other, "person-1")
+
+    assert refusal(kind.arrive, provider, CALLBACK, params, mine.remembered).code == "upstream_answer_invalid"
+
+
+def test_an_answer_with_another_state_is_refused(kind, provider, double, leave, refusal):
+    departure = leave()
+    params = double.other_state(double.come_back(departure, "person-1"))
+
+    assert refusal(kind.arrive, provider, CALLBACK, params, departure.remembered).code == "upstream_answer_invalid"
+
+
+def test_a_no_of_the_other_side_has_a_name(kind, provider, double, leave, refusal):
+    departure = leave()
+    params = double.say_no(double.come_back(departure, "person-1"))
+
+    assert refusal(kind.arrive, provider, CALLBACK, params, departure.remembered).code == "upstream_denied"
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "answer_expired",
+        "answer_for_another_audience",
+        "answer_from_another_issuer",
+        "answer_without_subject",
+        "answer_unsigned",
+    ],
+)
+def test_an_answer_that_lies_is_refused(kind, provider, double, leave, refusal, lie):
+    departure = leave()
+    params = double.come_back(departure, "person-1")
+    getattr(double, lie)()
+
+    assert refusal(kind.arrive, provider, CALLBACK, params, departure.remembered).code == "upstream_answer_invalid"
+
+
+def test_an_answer_without_anything_is_refused(kind, provider, leave, refusal):
+    assert refusal(kind.arrive, provider, CALLBACK, {}, leave().remembered).code == "upstream_answer_invalid"
+
+
+def test_an_upstream_that_is_down_is_named(kind, provider, double, refusal):
+    double.close()
+
+    found = refusal(kind.depart, provider, CALLBACK, force=False, login_hint=None)
+
+    assert found.code == "upstream_unreachable"
