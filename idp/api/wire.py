@@ -1,0 +1,73 @@
+"""Owns the one way in which foreign bytes become a request: `read_json`, then the model of the operation.
+
+Whether the caller may do it is left to the operation.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from idp.api.commands import Message, Operation
+from idp.api.problems import bad_request
+from idp.api.update import MAX_INTEGER
+
+MAX_BODY_BYTES = 1_048_576
+
+
+def read_json(raw: bytes) -> dict[str, Any]:
+    """The JSON object of a request. Raises Refused 400 malformed_json for what cannot be stored or read one way only:
+    duplicate names, NaN and infinity, integers beyond 64 bits, lone surrogates."""
+    try:
+        tree = json.loads(raw.decode(), object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite,
+                          parse_int=_int64)  # fmt: skip
+        json.dumps(tree, ensure_ascii=False).encode()  # a lone surrogate cannot be encoded
+    except (ValueError, RecursionError) as error:
+        raise bad_request(
+            "malformed_json", "The body is not JSON that can be accepted.", why=str(error)[:120]
+        ) from None
+    if not isinstance(tree, dict):
+        raise bad_request("malformed_json", "The body must be a JSON object.")
+    return tree
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("an object holds the same name twice")
+    return found
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number is too large")
+    return value
+
+
+def _int64(text: str) -> int:
+    if len(text) > 20 or abs(value := int(text)) > MAX_INTEGER:
+        raise ValueError("an integer has more than 64 bits")
+    return value
+
+
+def to_request(operation: Operation, members: Mapping[str, Any]) -> Message:
+    """Raises Refused 400 invalid_request with every member that is wrong."""
+    try:
+        return operation.request.model_validate(dict(members))
+    except ValidationError as error:
+        wrong = [
+            {
+                "field": ".".join(str(part) for part in e["loc"])[:120],
+                "problem": e["msg"].removeprefix("Value error, ")[:200],
+            }
+            for e in error.errors(include_url=False, include_input=False, include_context=False)[:20]
+        ]
+        first = f"{wrong[0]['field']}: {wrong[0]['problem']}".lstrip(": ")
+        raise bad_request("invalid_request", f"The request is not valid: {first}.", errors=wrong) from None

@@ -1,0 +1,99 @@
+"""Owns the companion under test: in process, on real files, judged by a real issuer."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from idp.api.app import create_app
+from idp.base.config import Settings
+from tests.api.issuer import CLIENT, Issuer
+from tests.support.clock import FakeClock
+
+
+@pytest.fixture
+def issuer(clock: FakeClock) -> Iterator[Issuer]:
+    issuer = Issuer()
+    issuer.clock = clock
+    yield issuer
+    issuer.close()
+
+
+@dataclass
+class Companion:
+    """`as_user` and `as_app` give tokens with all scopes; `call` sends a request with one."""
+
+    client: FlaskClient
+    issuer: Issuer
+    clock: FakeClock
+
+    def as_user(self, name: str = "ada", *, roles: list[str] | None = None, **changes: Any) -> str:
+        return self.issuer.mint(**{"sub": f"usr_{name}", "roles": roles, **changes})
+
+    def as_admin(self) -> str:
+        return self.as_user("root", roles=["administrator"])
+
+    def as_app(self, name: str = "app_worker") -> str:
+        return self.issuer.mint(sub=name, client_id=name)
+
+    def call(self, method: str, path: str, token: str | None, body: Any = None, **more: Any) -> TestResponse:
+        headers = dict(more.pop("headers", {}))
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        if body is not None:
+            more["json"] = body
+        return self.client.open(path, method=method, headers=headers, **more)
+
+    def insert(self, token: str, data: dict[str, Any], **more: Any) -> str:
+        self.clock.advance(0.01)  # ids sort by time of creation
+        answer = self.call("POST", "/documents/notes", token, {"data": data, **more})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json["id"])
+
+    def find(self, token: str, filter: dict[str, Any] | None = None, **more: Any) -> list[dict[str, Any]]:
+        answer = self.call("POST", "/documents/notes/query", token, {"filter": filter or {}, **more})
+        assert answer.status_code == 200, answer.text
+        return list(answer.json["documents"])
+
+
+@pytest.fixture
+def start(tmp_path: Path, issuer: Issuer, clock: FakeClock) -> Iterator[Callable[..., Companion]]:
+    """Start companions with settings of their own; `api` settings are laid over those that name the issuer."""
+    apps = []
+
+    def start(**api: Any) -> Companion:
+        settings = Settings.model_validate({"data": str(tmp_path / "data"), "api": {"issuer": issuer.url, **api}})
+        app = create_app(settings, clock)
+        apps.append(app)
+        return Companion(app.test_client(), issuer, clock)
+
+    yield start
+    for app in apps:
+        app.extensions["sheaf"].close()
+
+
+@pytest.fixture
+def companion(start: Callable[..., Companion]) -> Companion:
+    return start()
+
+
+@pytest.fixture
+def asking_companion(start: Callable[..., Companion]) -> Companion:
+    """A companion that introspects every token."""
+    return start(introspection_client_id=CLIENT[0], introspection_client_secret=CLIENT[1])
+
+
+def refusal(answer: TestResponse) -> tuple[int, str]:
+    """Status and code of a problem document; checks that it is a whole one."""
+    assert answer.mimetype == "application/problem+json", (answer.status, answer.text)
+    problem = answer.json
+    assert problem["status"] == answer.status_code
+    assert problem["type"] == f"urn:sheaf:problem:{problem['code']}"
+    assert len(problem["trace"]) == 8
+    assert problem["title"]
+    assert problem["detail"]
+    return answer.status_code, problem["code"]
