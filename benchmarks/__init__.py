@@ -1,0 +1,1 @@
+"""What `make bench` measures and how. Nothing here is asserted: figures depend on the machine."""

@@ -1,0 +1,1 @@
+"""Real third-party programs that the tests talk to."""

@@ -1,0 +1,1 @@
+"""What tests share: ports, processes, clocks, browsers, a running Sheaf."""
