@@ -1,0 +1,57 @@
+"""May this app have this? Who asks, for what in words, and the exact values behind. Comes back to idp.web.flow."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, make_response, redirect
+from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
+
+from idp.base.errors import Refused
+from idp.domain.attempt import Step
+from idp.http.browser import current_session
+from idp.http.parts import parts
+from idp.http.render import has_text, page, text
+from idp.http.security import check_csrf, form_field
+from idp.web.factor_pages import due
+
+bp = Blueprint("consent_pages", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeInWords:
+    """value: as in the request; words: for the person."""
+
+    value: str
+    words: Markup
+
+
+@bp.get("/flow/<handle>/consent")
+def consent_page(handle: str) -> AnyResponse:
+    attempt, user = due(handle, Step.CONSENT)
+    return make_response(
+        page(
+            "consent.html",
+            handle=handle,
+            app_name=attempt.app_name,
+            app_id=attempt.app_id,
+            address=attempt.request.get("redirect_origin"),
+            person=user,
+            scopes=[in_words(scope) for scope in attempt.wants.scopes],
+        )
+    )
+
+
+@bp.post("/flow/<handle>/consent")
+def answer_consent(handle: str) -> AnyResponse:
+    check_csrf()
+    attempt, _ = due(handle, Step.CONSENT)
+    answer = form_field("answer", limit=16)
+    if answer not in ("allow", "deny"):
+        raise Refused("bad_request", "The answer was neither yes nor no.", reason="answer is neither allow nor deny")
+    parts().sign_in.answer_consent(attempt, current_session(), allow=answer == "allow")
+    return redirect(f"/flow/{handle}", 303)
+
+
+def in_words(scope: str) -> ScopeInWords:
+    key = f"scope.{scope}"
+    return ScopeInWords(scope, text(key) if has_text(key) else text("scope.other", scope=scope))
