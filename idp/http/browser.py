@@ -14,6 +14,7 @@ from idp.domain.user import User
 from idp.http.parts import parts
 
 _MAX_COOKIE = 100
+WAY_SECONDS = 31_536_000
 
 
 class SignedIn(UserMixin):
@@ -101,6 +102,15 @@ def keep_browser(value: str | None) -> None:
         g.sheaf_new_browser = value
 
 
+def remember_way(provider_id: str | None) -> None:
+    """Which upstream was used last, for the order of the buttons and nothing else."""
+    g.sheaf_way = provider_id or ""
+
+
+def last_way() -> str | None:
+    return request.cookies.get(cookie_name("sheaf_way"), "")[:_MAX_COOKIE] or None
+
+
 def sign_browser_in(handle: str) -> None:
     """The cookie is written with the answer of this request."""
     g.sheaf_new_session = handle
@@ -116,18 +126,27 @@ def _write_cookies(response: Response) -> Response:
     fresh = g.get("sheaf_new_browser")
     if fresh:
         _set(response, "sheaf_browser", fresh)
+    way = g.get("sheaf_way")
+    if way:
+        _set(response, "sheaf_way", way, max_age=WAY_SECONDS)
+    elif way == "" and last_way():
+        _delete(response, "sheaf_way")
     handle = g.get("sheaf_new_session")
     if handle:
         _set(response, "sheaf_session", handle)
     elif handle == "":
-        response.delete_cookie(
-            cookie_name("sheaf_session"), path="/", secure=parts().installation.secure, httponly=True, samesite="Lax"
-        )
+        _delete(response, "sheaf_session")
     return response
 
 
-def _set(response: Response, base: str, value: str) -> None:
+def _set(response: Response, base: str, value: str, max_age: int | None = None) -> None:
     # A session cookie of the browser: it ends with the browser; the store ends it earlier.
     response.set_cookie(
-        cookie_name(base), value, path="/", secure=parts().installation.secure, httponly=True, samesite="Lax"
+        cookie_name(base), value, max_age, path="/", secure=parts().installation.secure, httponly=True, samesite="Lax"
+    )
+
+
+def _delete(response: Response, base: str) -> None:
+    response.delete_cookie(
+        cookie_name(base), path="/", secure=parts().installation.secure, httponly=True, samesite="Lax"
     )

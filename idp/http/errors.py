@@ -61,7 +61,9 @@ def _door() -> JsonDoor | None:
 
 def _page(refused: Refused, trace: str) -> Response:
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    html = page("error.html", code=refused.code, sentence=sentence(refused), trace=trace, now=now, status=refused.status)
+    html = page(
+        "error.html", code=refused.code, sentence=sentence(refused), trace=trace, now=now, status=refused.status
+    )
     return make_response(html, refused.status)
 
 

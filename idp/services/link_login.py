@@ -122,6 +122,13 @@ class LinkLogin:
         )
         return login
 
+    def link_proven(self, user_id: str, identity: UpstreamIdentity) -> None:
+        """After the owner of the address has proved themselves in the same attempt."""
+        user = self._users.get(user_id)
+        if user is None:
+            raise Refused("login_orphaned", "This account no longer exists.", status=403)
+        self.link(user, identity, actor=user.id)
+
     def unlink(self, user: User, login_id: str, *, actor: str, local_login: bool) -> None:
         """Raises Refused(unknown_login | last_way_in). The last usable way in stays."""
         login = next((one for one in self.of(user.id) if one.id == login_id), None)

@@ -347,29 +347,30 @@ class SignIn:
         session: the live session of this browser, whoever it belongs to. Gives the finished attempt and the new session
         handle, None when the session stays as it is.
         """
-        if attempt.denied:
-            return self._store(replace(attempt, finished=True)), None
-        decision = self.expect(attempt, session, Step.DONE)
-        assert decision.user is not None
-        assert decision.proof is not None
-        proof, handle = decision.proof, None
+        due = Step.DENIED if attempt.denied else Step.DONE
+        proof = self.expect(attempt, session, due).proof
+        fresh = attempt.proof if due is Step.DONE or self._complete_but_for_consent(attempt, session) else None
+        sid = session.sid if session is not None and due is Step.DONE and fresh is None else None
         # Closed first, by compare-and-swap: of two tabs that finish at once only one makes a session.
-        sid = session.sid if session is not None and attempt.proof is None else None
         closed = self._store(replace(attempt, finished=True, proof=proof, session_sid=sid))
-        if sid is None:
-            if attempt.waiting is not None:
-                self._links.link(decision.user, attempt.waiting, actor=decision.user.id)
-            made, handle = self._sessions.establish(proof, session, user_agent)
-            closed = self._store(replace(closed, session_sid=made.sid))
-            self._audit.record(
-                "sign_in.succeeded",
-                actor=decision.user.id,
-                subject=decision.user.id,
-                by=" ".join(proof.amr),
-                provider=proof.provider_id,
-                app=attempt.app_id or None,
-            )
-        return closed, handle
+        if fresh is None:
+            return closed, None
+        if attempt.waiting is not None:
+            self._links.link_proven(fresh.user_id, attempt.waiting)
+        made, handle = self._sessions.establish(fresh, session, user_agent)
+        self._audit.record(
+            "sign_in.succeeded",
+            actor=fresh.user_id,
+            subject=fresh.user_id,
+            by=" ".join(fresh.amr),
+            provider=fresh.provider_id,
+            app=attempt.app_id or None,
+        )
+        return self._store(replace(closed, session_sid=made.sid)), handle
+
+    def _complete_but_for_consent(self, attempt: LoginAttempt, session: Session | None) -> bool:
+        """Who has proved everything and then denies an app is signed in with us all the same."""
+        return self.decide(replace(attempt, denied=False), session).step in (Step.CONSENT, Step.DONE)
 
     def _store(self, attempt: LoginAttempt) -> LoginAttempt:
         stored = self._repo.replace_if(attempt)

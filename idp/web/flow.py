@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from idp.base.errors import Refused
 from idp.domain.attempt import LoginAttempt, Step
-from idp.http.browser import browser_digest, current_session, sign_browser_in
+from idp.http.browser import browser_digest, current_session, last_way, remember_way, sign_browser_in
 from idp.http.parts import parts
 from idp.http.render import page, sentence
 from idp.http.security import allow_form_target, check_csrf, form_field
@@ -47,6 +47,8 @@ def password(handle: str) -> AnyResponse:
             raise
         trace = parts().traces.keep("flow", refused)
         step = Step.LINK if attempt.waiting else Step.CHOOSE
+        if step is Step.LINK and refused.code == "wrong_credentials":  # only a password was asked for
+            refused = Refused("wrong_password", "The password is not right.", status=refused.status)
         response = make_response(_way_page(handle, attempt, step, refused, trace), refused.status)
         response.headers.extend(refused.headers)
         return response
@@ -114,7 +116,9 @@ def _way_page(
     if step is Step.LINK:
         return _link_page(attempt, shared)
     typed = request.form.get("username", "")[:320] if refused else attempt.wants.login_hint or ""
-    return page("sign_in.html", providers=parts().upstreams.for_sign_in(), login=typed, last_provider=None, **shared)
+    return page(
+        "sign_in.html", providers=parts().upstreams.for_sign_in(), login=typed, last_provider=last_way(), **shared
+    )
 
 
 def _link_page(attempt: LoginAttempt, shared: dict[str, object]) -> str:
@@ -140,6 +144,7 @@ def _finish(handle: str, attempt: LoginAttempt) -> Response | AnyResponse:
     closed, session_handle = parts().sign_in.finish(attempt, current_session(), request.headers.get("User-Agent", ""))
     if session_handle:
         sign_browser_in(session_handle)
+        remember_way(closed.proof.provider_id if closed.proof else None)
     return redirect(f"{closed.resume_path}?{urlencode({'attempt': handle})}", 303)
 
 

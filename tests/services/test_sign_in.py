@@ -199,6 +199,15 @@ def test_a_no_reaches_the_front_door_without_a_user(services, sign_in, ada, ada_
 
     assert finished.attempt.denied
     assert finished.user is None
+    assert len(services.sessions.of(ada.id)) == 1  # who proved everything is signed in with us all the same
+
+
+def test_turning_back_half_way_makes_no_session(services, sign_in, ada, ada_secret):
+    handle = begin(sign_in)
+    attempt = sign_in.prove_password(sign_in.load(handle, BROWSER), "ada", "correct horse", "127.0.0.1")
+    attempt = sign_in.deny(attempt)
+
+    assert sign_in.finish(attempt, None, "test")[1] is None
     assert services.sessions.of(ada.id) == []
 
 
