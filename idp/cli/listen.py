@@ -1,0 +1,145 @@
+"""One HTTP server (granian, WSGI): binds, starts worker processes that build the application, stops cleanly.
+
+Runs in a process of its own that never loads the application: it holds the socket and watches the workers. Leaves the
+choice of settings to idp.cli.serve, and keeping it alive to idp.cli.supervise.
+"""
+
+import contextlib
+import importlib
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+WORKER_STOP_SECONDS = 10
+_LOG = {
+    "handlers": {"console": {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}},
+    "loggers": {"_granian": {"handlers": ["console"], "level": "ERROR", "propagate": False}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """application: `module:factory`, called in each worker. threads: per worker. supervised: stop when stdin ends."""
+
+    application: str
+    host: str
+    port: int
+    workers: int
+    threads: int
+    supervised: bool = False
+
+
+class PortTaken(OSError):  # noqa: N818  (as for every refusal)
+    """Somebody else listens there, or the address is not ours to bind."""
+
+
+def check_free(host: str, port: int) -> None:
+    """Raises PortTaken. The server itself would share the port with a second one of its kind (SO_REUSEPORT)."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            probe.listen(1)
+    except OSError as error:
+        raise PortTaken(error.errno, error.strerror or str(error)) from None
+
+
+def listen(listener: Listener) -> NoReturn:
+    """Serve until SIGTERM or SIGINT; ends the process. Exit code 1 when the application cannot be built."""
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces
+    from granian.log import LogLevels
+
+    if sys.platform == "linux":
+        multiprocessing.set_start_method("fork", force=True)  # nothing of the application is loaded here yet
+    server = Granian(
+        listener.application,
+        address=listener.host,
+        port=listener.port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        workers=listener.workers,
+        blocking_threads=listener.threads,
+        backlog=1024,
+        backpressure=max(64, listener.threads * 16),
+        respawn_failed_workers=True,
+        workers_kill_timeout=WORKER_STOP_SECONDS,
+        log_dictconfig=_LOG,
+        log_level=LogLevels.error,
+        log_access=False,
+    )
+    failed: list[bool] = []
+
+    def give_up(*_: object) -> None:
+        failed.append(True)
+        server.signal_handler_interrupt()
+
+    def started() -> None:
+        signal.signal(signal.SIGUSR1, give_up)
+        if listener.supervised:
+            threading.Thread(target=_until_stdin_ends, name="supervisor-watch", daemon=True).start()
+
+    server.on_startup(started)
+    server.serve(target_loader=_application)
+    sys.exit(1 if failed else 0)
+
+
+def _application(target: str) -> Callable[..., Any]:
+    """In the worker: build the application. One line instead of a stack trace when it cannot be built."""
+    _block_interrupt()
+    threading.Thread(target=_until_parent_ends, name="parent-watch", daemon=True).start()
+    module, _, factory = target.partition(":")
+    try:
+        built: Callable[..., Any] = getattr(importlib.import_module(module), factory)()
+    except Exception as error:
+        from idp.cli.failures import explained, say
+
+        say(explained(error))
+        if os.environ.get("IDP_DEBUG"):
+            raise
+        os.kill(os.getppid(), signal.SIGUSR1)  # trying again would fail in the same way
+        raise SystemExit(1) from None
+    return built
+
+
+def _block_interrupt() -> None:
+    # Ctrl-C reaches every process of the terminal at once; the uppermost stops the others in order.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+def _until_stdin_ends() -> None:
+    with contextlib.suppress(OSError):
+        while os.read(0, 1024):
+            pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _until_parent_ends() -> None:
+    """A worker whose parent was killed would hold the port for ever."""
+    from multiprocessing.connection import wait
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main(words: list[str]) -> NoReturn:
+    application, host, port, workers, threads, *more = words
+    os.umask(0o077)
+    try:
+        listen(Listener(application, host, int(port), int(workers), int(threads), supervised="supervised" in more))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

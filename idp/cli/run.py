@@ -1,0 +1,107 @@
+"""`idp run`: both halves on one machine, in one command. Checks and prepares, then becomes the supervisor.
+
+Leaves keeping the halves alive to idp.cli.supervise.
+"""
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from idp.cli.common import Command, note, shared
+from idp.cli.serve import SECTIONS, check, server_command
+
+if TYPE_CHECKING:
+    from idp.base.config import Settings
+
+
+@click.command("run", cls=Command)
+@click.option("--host", help="Address that both halves listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the identity provider.")
+@click.option("--api-port", type=click.IntRange(1, 65535), help="Port of the companion API.")
+def run(host: str | None, port: int | None, api_port: int | None) -> None:
+    """Start the identity provider and the companion API on this machine.
+
+    Makes the data folder, all keys and all secrets at the first start, and prints the link with which you set it up.
+    Stop with Ctrl-C.
+    """
+    chosen = shared()
+    given = {"server.host": host, "api.host": host, "server.port": port, "api.port": api_port}
+    chosen.overrides |= {name: value for name, value in given.items() if value}
+    settings = chosen.settings()
+    if (settings.server.host, settings.server.port) == (settings.api.host, settings.api.port):
+        raise click.UsageError("Both halves cannot use the same port: choose another one with --port or --api-port")
+    for half in SECTIONS:
+        check(half, settings)
+    from idp.cli.first_run import prepare
+
+    issuer, link = prepare(settings)
+    plan = {
+        "children": [_child("idp", settings, {}), _child("api", settings, _api_environment(settings, issuer))],
+        "greeting": _greeting(settings, issuer, link),
+        "follow_issuer": not (settings.issuer or settings.api.issuer),
+    }
+    note("Starting …")
+    _become_supervisor(plan, chosen.environment())
+
+
+def _child(half: str, settings: "Settings", environment: dict[str, str]) -> dict[str, object]:
+    section = getattr(settings, SECTIONS[half])
+    name = "The identity provider" if half == "idp" else "The companion API"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(section.host, section.host)  # noqa: S104
+    command = server_command(half, settings, supervised=True)
+    return {"name": name, "command": command, "environment": environment, "host": host, "port": section.port}
+
+
+def _api_environment(settings: "Settings", issuer: str) -> dict[str, str]:
+    from idp.cli.first_run import COMPANION, companion_secret_file
+
+    told = {"IDP_API__ISSUER": settings.api.issuer or issuer}
+    if not settings.api.introspection_client_id:
+        told["IDP_API__INTROSPECTION_CLIENT_ID"] = COMPANION
+        told["IDP_API__INTROSPECTION_CLIENT_SECRET_FILE"] = str(companion_secret_file(settings))
+    return told
+
+
+def _greeting(settings: "Settings", issuer: str, link: str | None) -> str:
+    if shared().json:
+        return json.dumps(
+            {"issuer": issuer, "api": settings.api_url, "setup_link": link, "data": str(settings.data_dir)}
+        )
+    lines = [
+        "",
+        "Sheaf is running.",
+        "",
+        f"  Identity provider   {issuer}",
+        f"  Companion API       {settings.api_url}",
+        f"  Data folder         {settings.data_dir}",
+        "",
+    ]
+    if link:
+        lines += [*box("Set it up now: open this link. It works once, for 24 hours.", "", link), ""]
+    return "\n".join([*lines, "Stop with Ctrl-C."])
+
+
+def box(*lines: str) -> list[str]:
+    """Lines in a frame, in ASCII where the terminal cannot do better."""
+    plain = "utf" not in (sys.stdout.encoding or "").lower()
+    across, side, corners = ("-", "|", "++++") if plain else ("─", "│", "┌┐└┘")
+    width = max(map(len, lines)) + 2
+    inner = [f"{side} {line:<{width - 2}} {side}" for line in lines]
+    return [corners[0] + across * width + corners[1], *inner, corners[2] + across * width + corners[3]]
+
+
+def _become_supervisor(plan: dict[str, object], environment: dict[str, str]) -> None:
+    """Replaces this process. The plan goes through a pipe: it holds the set-up link, which no `ps` may show."""
+    read, write = os.pipe()
+    os.set_inheritable(read, True)
+    content = json.dumps(plan).encode()
+    assert len(content) < 32_768, "the plan must fit into the pipe: nobody reads yet"
+    os.write(write, content)
+    os.close(write)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    words = [sys.executable, "-P", "-m", "idp.cli.supervise", str(read)]
+    os.execve(sys.executable, words, environment)  # noqa: S606

@@ -1,0 +1,76 @@
+"""`idp serve idp|api`: one half of Sheaf as an HTTP server, for clusters and service managers.
+
+Leaves both halves together to idp.cli.run, and the server itself to idp.cli.listen.
+"""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from idp.cli.common import Command, shared
+
+if TYPE_CHECKING:
+    from idp.base.config import Settings
+
+APPLICATIONS = {"idp": "idp.app:serve", "api": "idp.api.app:app"}
+SECTIONS = {"idp": "server", "api": "api"}
+
+
+@click.command("serve", cls=Command)
+@click.argument("half", metavar="idp|api", type=click.Choice(["idp", "api"]))
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option("--supervised", is_flag=True, hidden=True, help="Stop when standard input ends.")
+def serve(half: str, host: str | None, port: int | None, supervised: bool) -> None:
+    """Serve one half: the identity provider or the companion API.
+
+    Both together on one machine: idp run
+    """
+    section = SECTIONS[half]
+    chosen = shared()
+    chosen.overrides |= {f"{section}.{name}": value for name, value in (("host", host), ("port", port)) if value}
+    settings = chosen.settings()
+    check(half, settings)
+    os.environ.update(chosen.environment())
+    # Replaces this process by one that has nothing loaded but the server: that one stays in memory.
+    command = server_command(half, settings, supervised=supervised)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(command[0], command)  # noqa: S606
+
+
+def check(half: str, settings: "Settings") -> None:
+    """What can be known to be wrong before anything starts. Raises Misconfigured."""
+    from idp.base.embedded import ensure_folder
+    from idp.services.installation import check_production
+
+    if half == "idp":
+        check_production(settings)
+    ensure_folder(settings.data_dir)
+    check_port(half, settings)
+
+
+def check_port(half: str, settings: "Settings") -> None:
+    """Raises Misconfigured when somebody else listens there."""
+    from idp.base.errors import Misconfigured
+    from idp.cli.listen import PortTaken, check_free
+
+    section: Any = getattr(settings, SECTIONS[half])
+    option = "--port" if half == "idp" else "--api-port (idp run) or --port (idp serve api)"
+    try:
+        check_free(section.host, section.port)
+    except PortTaken as error:
+        raise Misconfigured(
+            f"{SECTIONS[half]}.port",
+            f"Cannot listen on {section.host} port {section.port}: {error.strerror}.",
+            f"Stop what listens there, or choose another port with {option}.",
+        ) from None
+
+
+def server_command(half: str, settings: "Settings", *, supervised: bool) -> list[str]:
+    """The process that serves this half. -P: the current folder is no place to look for modules."""
+    section: Any = getattr(settings, SECTIONS[half])
+    words = [APPLICATIONS[half], section.host, str(section.port), str(section.workers), str(section.threads)]
+    return [sys.executable, "-P", "-m", "idp.cli.listen", *words, *(["supervised"] if supervised else [])]

@@ -1,0 +1,104 @@
+"""`idp upstream …`, `idp keys …`, `idp explain` and `idp setup-link` on a stopped installation."""
+
+import pytest
+
+from tests.cli.conftest import Shell
+
+GIVEN = ["--set", "label=Corporate login", "--set", "issuer=https://login.example.org", "--set", "client_id=sheaf"]
+
+
+def add(shell: Shell, *more: str) -> dict:
+    return shell.json(
+        "upstream", "add", "oidc", "--id", "corp", *GIVEN, *(more or ("--set", "client_secret=very-secret"))
+    )
+
+
+def test_upstream_add_prints_the_redirect_uri_and_never_the_secret(shell: Shell) -> None:
+    added = add(shell)
+    assert added["redirect_uri"] == "http://127.0.0.1:8000/upstream/corp/callback"
+    assert added["label"] == "Corporate login"
+    assert added["settings"]["client_secret"] == "(secret)"
+    for words in (["upstream", "show", "corp"], ["upstream", "show", "corp", "--json"], ["upstream", "list"]):
+        assert "very-secret" not in shell(*words).stdout
+    assert b"very-secret" not in b"".join(file.read_bytes() for file in shell.data.glob("idp.db*"))
+
+
+def test_the_redirect_uri_is_printed_for_people_too(shell: Shell) -> None:
+    done = shell(
+        "upstream",
+        "add",
+        "oidc",
+        "--id",
+        "corp",
+        *GIVEN,
+        "--set",
+        "client_secret=x",
+        env={"IDP_ISSUER": "https://id.example.org"},
+    )
+    assert "https://id.example.org/upstream/corp/callback" in done.stdout
+
+
+def test_a_secret_comes_from_a_file_so_that_no_process_list_shows_it(shell: Shell) -> None:
+    (shell.folder / "secret.txt").write_text("from-file\n")
+    assert add(shell, "--set", "client_secret=file:secret.txt")["settings"]["client_secret"] == "(secret)"
+
+
+def test_an_upstream_is_switched_changed_and_removed(shell: Shell) -> None:
+    add(shell)
+    assert shell.json("upstream", "disable", "corp")["enabled"] is False
+    assert shell.json("upstream", "enable", "corp")["enabled"] is True
+    changed = shell.json("upstream", "set", "corp", "--set", "mode=link_only", "--set", "client_id=other")
+    assert (changed["mode"], changed["settings"]["client_id"]) == ("link_only", "other")
+    assert changed["settings"]["issuer"] == "https://login.example.org"
+    assert shell.json("upstream", "remove", "corp") == {"id": "corp", "removed": True}
+    assert shell.json("upstream", "list") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nope", "--id", "x"], "no upstream kind"),
+        (["oidc", "--id", "Not An Id", *GIVEN, "--set", "client_secret=x"], "lower-case"),
+        (["oidc", "--id", "x", *GIVEN, "--set", "clientid=y"], "Did you mean client_id?"),
+        (["oidc", "--id", "x", "--set", "client_id=y"], "issuer"),
+        (["oidc", "--id", "x", *GIVEN, "--set", "may_create=robots"], "may_create"),
+        (["oidc", "--id", "x", *GIVEN, "--set", "client_secret=file:missing.txt"], "client_secret"),
+    ],
+)
+def test_an_upstream_that_cannot_be_is_refused_by_name(shell: Shell, words: list[str], said: str) -> None:
+    assert said in shell.refused("upstream", "add", *words)[1]
+    assert shell.json("upstream", "list") == []
+
+
+def test_a_second_upstream_of_the_same_id_and_an_unknown_one_are_refused(shell: Shell) -> None:
+    add(shell)
+    assert "exists" in shell.refused("upstream", "add", "oidc", "--id", "corp", *GIVEN, "--set", "client_secret=x")[1]
+    for verb in ("show", "enable", "disable", "remove"):
+        assert "no such upstream" in shell.refused("upstream", verb, "nope")[1].replace(
+            "no upstream 'nope'", "no such upstream"
+        )
+
+
+def test_keys_are_listed_and_rotated(shell: Shell) -> None:
+    before = {key["use"]: key["kid"] for key in shell.json("keys", "list") if key["state"] == "current"}
+    assert set(before) == {"id_token", "access_token"}
+    shell.json("keys", "rotate")
+    after = shell.json("keys", "list")
+    states = {(key["use"], key["state"]) for key in after}
+    assert {("id_token", "current"), ("id_token", "next"), ("id_token", "retiring")} <= states
+    assert {key["use"]: key["kid"] for key in after if key["state"] == "current"} != before
+    assert {key["kid"] for key in after if key["state"] == "retiring"} == set(before.values())
+    assert "sealed" not in shell("keys", "list", "--json").stdout
+
+
+def test_an_unknown_trace_code_is_said_plainly(shell: Shell) -> None:
+    assert "No such code" in shell.refused("explain", "ABCD1234")[1]
+
+
+def test_a_fresh_setup_link_kills_the_one_before_and_none_is_made_once_there_is_an_administrator(shell: Shell) -> None:
+    first, second = (shell.json("setup-link")["setup_link"] for _ in range(2))
+    assert first != second
+    assert first.startswith("http://127.0.0.1:8000/setup/")
+    assert shell("setup-link").stdout.strip().startswith("http://127.0.0.1:8000/setup/")
+    shell.json("user", "add", "root", "--email", "root@example.org", "--admin")
+    assert "is set up" in shell.refused("setup-link")[1]
