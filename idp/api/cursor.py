@@ -31,7 +31,7 @@ def fingerprint(caller: str, *query: object) -> str:
 
 def write(position: Position, query: str, key: bytes) -> str:
     body = json.dumps([query, position.after, position.skip]).encode()
-    return base64.urlsafe_b64encode(_mac(body, key) + body).rstrip(b"=").decode()
+    return _text(_mac(body, key) + body)
 
 
 def read(text: str, query: str, key: bytes) -> Position:
@@ -41,12 +41,18 @@ def read(text: str, query: str, key: bytes) -> Position:
     except ValueError:
         raise _bad() from None
     mac, body = raw[:MAC_BYTES], raw[MAC_BYTES:]
+    if _text(raw) != text:  # base64 has several spellings of the same bytes; one is ours
+        raise _bad()
     if not hmac.compare_digest(mac, _mac(body, key)):
         raise _bad()
     of, after, skip = json.loads(body)
     if of != query:
         raise bad_request("bad_cursor", "The cursor belongs to another query or another caller.")
     return Position(after, skip)
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def _mac(body: bytes, key: bytes) -> bytes:

@@ -47,7 +47,7 @@ def test_an_app_asks_for_consent_once_and_is_told_when_it_is_denied(
 
     with PlainBrowser() as browser:
         denied = sign_in(app.login(browser), ada).submit("deny")
-        allowed = sign_in(app.login(browser), ada).submit("allow")
+        allowed = app.login(browser).submit("allow")  # still signed in with us, and asked again
         again = app.login(browser)
 
     assert "access_denied" in denied.body

@@ -7,7 +7,6 @@ import pytest
 
 from idp.domain.audit_event import SetupLink
 from idp.domain.grant import AuthorizationCode, Grant, RevokedToken
-from idp.domain.session import Session
 from idp.domain.user import User
 from idp.ports import Duplicate, Repository
 from tests.storage.engines import Engine
@@ -19,8 +18,8 @@ def code(clock: FakeClock, id: str = "code", **given: Any) -> AuthorizationCode:
     return AuthorizationCode(id, "grant", "client", "https://app.example/cb", None, clock.now, clock.now + 60, **given)
 
 
-def session(clock: FakeClock, id: str, sid: str, user: str = "usr_1") -> Session:
-    return Session(id, sid, user, clock.now, clock.now + 60, clock.now, clock.now, ("pwd",))
+def link(clock: FakeClock, id: str, slot: str) -> SetupLink:
+    return SetupLink(id, clock.now, clock.now + 60, slot)
 
 
 def test_nothing_gives_an_expired_record(store: Repository, clock: FakeClock) -> None:
@@ -55,13 +54,13 @@ def test_a_record_lives_as_long_as_its_replacement_says(store: Repository, clock
 
 
 def test_an_expired_record_blocks_neither_its_id_nor_its_unique_keys(store: Repository, clock: FakeClock) -> None:
-    store.insert(session(clock, "a", "sid-a"))
-    store.insert(session(clock, "b", "sid-b"))
+    store.insert(link(clock, "a", "slot-a"))
+    store.insert(link(clock, "b", "slot-b"))
     clock.advance(60)
-    store.insert(session(clock, "a", "sid-b"))
-    assert [found.id for found in store.find(Session)] == ["a"]
+    store.insert(link(clock, "a", "slot-b"))
+    assert [found.id for found in store.find(SetupLink)] == ["a"]
     with pytest.raises(Duplicate):
-        store.insert(session(clock, "c", "sid-b"))
+        store.insert(link(clock, "c", "slot-b"))
 
 
 def test_an_expired_set_up_link_gives_way_to_a_fresh_one(store: Repository, clock: FakeClock) -> None:
@@ -75,14 +74,14 @@ def test_an_expired_set_up_link_gives_way_to_a_fresh_one(store: Repository, cloc
 
 
 def test_a_replacement_may_take_the_unique_key_of_an_expired_record(store: Repository, clock: FakeClock) -> None:
-    store.insert(session(clock, "a", "sid-a"))
+    store.insert(link(clock, "a", "slot-a"))
     clock.advance(30)
-    other = session(clock, "b", "sid-b")
+    other = link(clock, "b", "slot-b")
     store.insert(other)
     with pytest.raises(Duplicate):
-        store.replace_if(replace(other, sid="sid-a"))
+        store.replace_if(replace(other, slot="slot-a"))
     clock.advance(30)
-    assert store.replace_if(replace(other, sid="sid-a")) is not None
+    assert store.replace_if(replace(other, slot="slot-a")) is not None
 
 
 def test_a_record_that_was_born_expired_is_never_seen_and_swept(store: Repository, clock: FakeClock) -> None:
@@ -96,12 +95,12 @@ def test_the_sweep_deletes_what_has_expired_and_nothing_else(store: Repository, 
     store.insert(example(User))
     for number in range(5):
         store.insert(replace(code(clock, f"code-{number}"), expires_at=clock.now + number))
-    store.insert(session(clock, "a", "sid-a"))
+    store.insert(link(clock, "a", "slot-a"))
     clock.advance(2.5)
     assert store.sweep() == 3
     assert store.sweep() == 0
     assert [found.id for found in store.find(AuthorizationCode)] == ["code-3", "code-4"]
-    assert store.get(Session, "a") is not None
+    assert store.get(SetupLink, "a") is not None
     assert store.find(User) == [example(User)]
 
 

@@ -171,18 +171,24 @@ def test_an_unknown_login_with_a_known_address_asks_its_owner(
     assert eyes.found == []
 
 
+def focused(page: "Page", name: str) -> None:
+    """The page has put the focus where people type next."""
+    page.locator(f"input[name={name}]:focus").wait_for()
+
+
 def test_signing_in_by_keyboard_alone(windows: Windows, start_sheaf: StartSheaf) -> None:
     sheaf = start_sheaf()
     person = sheaf.add_user(totp=True)
     page = windows.open(sheaf.url("/sign-in"))
     keys = page.keyboard
-    keys.type(person.username)  # the field has the focus
+    focused(page, "username")
+    keys.type(person.username)
     keys.press("Tab")
     if page.evaluate("document.activeElement.name") != "password":
         keys.press("Tab")
     keys.type(person.password)
     keys.press("Enter")
-    page.wait_for_url("**/factor")
+    focused(page, "code")
     keys.type(person.code())
     keys.press("Enter")
     page.wait_for_url(sheaf.url("/"))
