@@ -4,8 +4,7 @@ import logging
 import os
 import threading
 import time
-
-from flask import Flask
+from typing import TYPE_CHECKING
 
 from idp.base import config, log
 from idp.base.clock import Clock, system_clock
@@ -15,11 +14,7 @@ from idp.crypto.keys import KeyRing
 from idp.crypto.passwords import Passwords
 from idp.crypto.seal import Seal
 from idp.domain.policy import SecondFactorPolicy
-from idp.http.browser import set_up_browser
-from idp.http.errors import set_up_errors
 from idp.http.parts import Parts
-from idp.http.render import set_up_render
-from idp.http.security import set_up_security
 from idp.ports import Repository, StoreUnavailable
 from idp.resources import resource_dir
 from idp.services.depart_upstream import Departures
@@ -37,6 +32,9 @@ from idp.services.throttle import Throttles
 from idp.storage.open import open_repository
 from idp.upstream.registry import Kinds
 
+if TYPE_CHECKING:
+    from flask import Flask
+
 SWEEP_SECONDS = 60.0
 
 
@@ -48,7 +46,7 @@ def build_parts(settings: Settings, *, repo: Repository | None = None, clock: Cl
     audit = Audit(repo, clock)
     upstreams = Upstreams(repo, clock, seal, audit)
     throttles = Throttles(repo, clock)
-    passwords = Passwords(settings.passwords)
+    passwords = Passwords(settings.passwords, settings.server.workers)
     sessions = Sessions(repo, clock, audit, settings.sign_in)
     users = Users(repo, clock, passwords, sessions, audit)
     links = LinkLogin(repo, clock, users, audit)
@@ -96,8 +94,16 @@ def second_factor_policy(settings: Settings) -> SecondFactorPolicy:
     return SecondFactorPolicy("roles", chosen.roles) if isinstance(chosen, Roles) else SecondFactorPolicy(chosen)
 
 
-def create_app(settings: Settings, *, repo: Repository | None = None, clock: Clock = system_clock) -> Flask:
+def create_app(settings: Settings, *, repo: Repository | None = None, clock: Clock = system_clock) -> "Flask":
     """The WSGI application of the identity provider. Raises Misconfigured."""
+    # Here, not above: the command line needs the parts only, and the web framework takes longer to load than a command.
+    from flask import Flask
+
+    from idp.http.browser import set_up_browser
+    from idp.http.errors import set_up_errors
+    from idp.http.render import set_up_render
+    from idp.http.security import set_up_security
+
     check_production(settings)
     app = Flask(
         "idp",
@@ -121,7 +127,7 @@ def create_app(settings: Settings, *, repo: Repository | None = None, clock: Clo
     return app
 
 
-def _mount(app: Flask) -> None:
+def _mount(app: "Flask") -> None:
     """Every door of the house. Order does not matter: no two own the same path."""
     from idp.protocols.oidc import routes as oidc
     from idp.protocols.saml import routes as saml
@@ -132,7 +138,7 @@ def _mount(app: Flask) -> None:
     web.mount(app)
 
 
-def serve() -> Flask:
+def serve() -> "Flask":
     """Factory for the HTTP server: settings from IDP_CONFIG and the environment."""
     settings = config.load(os.environ.get("IDP_CONFIG"))
     log.set_up(settings.log.level)

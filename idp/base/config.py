@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -158,12 +159,32 @@ class Settings(Section):
     net: Net = Net()
     log: Log = Log()
 
+    @field_validator("issuer")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)  # raises ValueError
+        extra = parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or extra
+            or not value.isprintable()
+            or " " in value
+        ):
+            raise ValueError("not an address")
+        return value
+
     @field_validator("second_factor", mode="before")
     @classmethod
     def _roles_from_text(cls, value: object) -> object:
         """The environment can only give text: `roles: [a, b]` is read as YAML."""
         if isinstance(value, str) and value.strip().startswith(("roles", "{")):
-            return yaml.safe_load(value)
+            try:
+                return yaml.safe_load(value)
+            except yaml.YAMLError:
+                raise ValueError("not YAML") from None
         return value
 
     @property
@@ -194,13 +215,27 @@ def load(path: str | None, overrides: Mapping[str, Any] | None = None, env: Mapp
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            raise Misconfigured(
-                name, "There is no setting of this name.", "See config.example.yaml for all names."
-            ) from None
-        raise Misconfigured(name, f"{first['msg']}.", "See config.example.yaml for what is allowed.") from None
+        raise _misconfigured(error) from None
+
+
+def _misconfigured(error: ValidationError) -> Misconfigured:
+    first = error.errors(include_input=False, include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["loc"][:1] == ("second_factor",):  # more of it names the branches of the union
+        return Misconfigured(
+            "second_factor", "This is none of the choices.", "Set everyone, administrators, or {roles: [finance]}."
+        )
+    if name == "issuer":
+        return Misconfigured(
+            name, "This is not the address of a server.", "Set it as https://id.example.org, with nothing after it."
+        )
+    if first["type"] == "extra_forbidden":
+        return _no_such(name)
+    return Misconfigured(name, f"{first['msg']}.", "See config.example.yaml for what is allowed.")
+
+
+def _no_such(name: str) -> Misconfigured:
+    return Misconfigured(name, "There is no setting of this name.", "See config.example.yaml for all names.")
 
 
 def _from_file(path: str | None) -> dict[str, Any]:
@@ -223,10 +258,15 @@ def _from_file(path: str | None) -> dict[str, Any]:
 
 
 def _merge_env(tree: dict[str, Any], env: Mapping[str, str]) -> None:
+    """Raises Misconfigured for a section that does not exist. Other unknown names may belong to another program."""
     for name, value in env.items():
         path = name.removeprefix("IDP_").lower().split("__")
-        if name.startswith("IDP_") and path[0] in Settings.model_fields:
+        if not name.startswith("IDP_"):
+            continue
+        if path[0] in Settings.model_fields:
             _put(tree, path, value)
+        elif len(path) > 1:
+            raise _no_such(name)
 
 
 def _put(tree: dict[str, Any], path: list[str], value: object) -> None:

@@ -22,24 +22,28 @@ def ensure_folder(path: Path) -> Path:
     return path
 
 
-def ensure_secret(path: Path, size: int = 32) -> bytes:
-    """The secret in `path` (base64), made once; several processes that start together agree on one."""
+def ensure_secret(path: Path, fresh: bytes | None = None) -> bytes:
+    """The secret in `path` (base64), made once; several processes that start together agree on one.
+
+    fresh: what a new one shall be; without it 32 random bytes."""
     ensure_folder(path.parent)
     if not path.exists():
-        _write_new(path, base64.b64encode(secrets.token_bytes(size)) + b"\n")
+        _write_new(path, base64.b64encode(fresh or secrets.token_bytes(32)) + b"\n")
     return read_secret(path)
 
 
-def read_secret(path: Path) -> bytes:
-    """Raises Misconfigured when it is missing or not base64."""
+def read_secret(path: Path, setting: str = "") -> bytes:
+    """setting: what named the file, for the message. Raises Misconfigured when it is missing or not base64."""
     try:
         return base64.b64decode(path.read_bytes().strip(), validate=True)
     except OSError as error:
         raise Misconfigured(
-            str(path), f"The secret cannot be read ({error.strerror}).", "Give a readable file."
+            setting or str(path), f"The secret in {path} cannot be read ({error.strerror}).", "Give a readable file."
         ) from None
     except ValueError:
-        raise Misconfigured(str(path), "The file does not hold base64.", "Restore it from your backup.") from None
+        raise Misconfigured(
+            setting or str(path), f"The file {path} does not hold base64.", "Restore it from your backup."
+        ) from None
 
 
 def _write_new(path: Path, content: bytes) -> None:

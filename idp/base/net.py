@@ -57,10 +57,10 @@ def policy_for(net: Net, issuer: str) -> NetPolicy:
 
 
 def is_loopback_url(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
     try:
+        host = urlsplit(url).hostname or ""
+        if host == "localhost":
+            return True
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
@@ -183,6 +183,8 @@ def _checked_address(host: str, port: int, policy: NetPolicy) -> str:
 def _allowed(address: ipaddress.IPv4Address | ipaddress.IPv6Address, policy: NetPolicy) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
+    if address.is_loopback:
+        return policy.allow_private  # ::1 is in a reserved block, too
     if address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved:
         return False
     return address.is_global or policy.allow_private

@@ -15,11 +15,12 @@ LONGEST = 512  # characters; beyond that hashing is a way to keep us busy
 
 
 class Passwords:
-    """Hash and verify. At most one hash per core runs at a time: each takes all of a core and its memory."""
+    """Hash and verify. At most one hash per core runs at a time, all workers taken together: each takes a whole core and
+    its memory. workers: how many processes share the machine."""
 
-    def __init__(self, settings: PasswordSettings) -> None:
+    def __init__(self, settings: PasswordSettings, workers: int = 1) -> None:
         self._settings = settings
-        self._slots = threading.BoundedSemaphore(os.cpu_count() or 1)
+        self._slots = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // workers))
 
     @cached_property
     def _context(self) -> "object":

@@ -41,7 +41,7 @@ def read(keys: KeyRing, token: str, *, use: KeyUse, typ: str) -> dict[str, Any] 
     try:
         found = jws.deserialize_compact(token.encode(), key, algorithms=[str(key.alg)])
         claims = json.loads(found.payload)
-    except (JoseError, ValueError):
+    except (JoseError, ValueError, TypeError):  # TypeError: joserfc takes `crit` for a list whatever it is
         return None
     return claims if isinstance(claims, dict) else None
 

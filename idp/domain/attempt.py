@@ -118,13 +118,18 @@ def next_step(attempt: LoginAttempt, proof: Proof | None, facts: Facts) -> Step:
     """The one decision. `proof` is effective_proof(...), `facts` are those of its user."""
     if attempt.denied:
         return Step.DENIED
-    if proof is None or facts.user is None or facts.user.disabled:
+    if proof is None or facts.user is None or facts.user.disabled or outdated(proof, facts.user):
         return Step.LINK if attempt.waiting is not None else Step.CHOOSE
     if proof.factor_at is None and factor_needed(attempt, facts):
         return Step.FACTOR if facts.has_factor else Step.ENROL
     if consent_needed(attempt, facts):
         return Step.CONSENT
     return Step.DONE
+
+
+def outdated(proof: Proof, user: User) -> bool:
+    """A changed password shuts out whoever knew the old one, half-way through a sign-in too."""
+    return user.password_changed_at is not None and proof.auth_time < user.password_changed_at
 
 
 def factor_needed(attempt: LoginAttempt, facts: Facts) -> bool:
@@ -134,7 +139,7 @@ def factor_needed(attempt: LoginAttempt, facts: Facts) -> bool:
 
 
 def consent_needed(attempt: LoginAttempt, facts: Facts) -> bool:
-    if attempt.consented:
-        return False
+    # What is remembered belongs to one user; the answer in the attempt may be that of somebody who was here before.
     missing = [scope for scope in attempt.wants.scopes if scope not in facts.consented]
-    return bool(missing) or (attempt.wants.force_consent and bool(attempt.wants.scopes))
+    asked_anyway = attempt.wants.force_consent and not attempt.consented
+    return bool(missing) or (asked_anyway and bool(attempt.wants.scopes))

@@ -11,7 +11,7 @@ LONGEST_LOCK_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class PendingTotp:
-    """An enrolment under way. id = user id (one at a time)."""
+    """An enrolment under way. id = digest of user id and browser: nobody else is shown the secret that one person scans."""
 
     id: str
     sealed_secret: str = field(repr=False)

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from idp.base.claims import ADMINISTRATOR
@@ -59,6 +60,14 @@ def email_key(email: str) -> str:
     if not at or len(key) > 254 or not EMAIL.match(key):
         raise Refused("invalid_email", "This is not an e-mail address we can use, for example ada@example.org.")
     return key
+
+
+def login_key(text: str) -> str:
+    """One form for whatever is typed as user name or e-mail, whether or not anybody has it. Never refuses."""
+    for canonical in (username_key, email_key):
+        with suppress(Refused):
+            return canonical(text)
+    return text.strip().casefold()
 
 
 def display_name(name: str) -> str:

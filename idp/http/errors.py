@@ -19,6 +19,7 @@ from idp.ports import StoreUnavailable
 _log = logging.getLogger("idp.errors")
 
 JsonDoor = Callable[[Refused, str], Response]
+LONGEST_WORD = 34  # public ids are shown; secrets have 43 characters
 _WORDS = {
     400: ("bad_request", "The request could not be understood."),
     404: ("not_found", "There is no page at this address."),
@@ -81,9 +82,7 @@ def _http(error: HTTPException) -> Response:
     code, sentence = _WORDS.get(status, ("bad_request", "The request could not be answered."))
     allow = {"Allow": ", ".join(sorted(error.valid_methods))} if getattr(error, "valid_methods", None) else {}  # type: ignore[attr-defined]
     return answer(
-        Refused(
-            code, sentence, status=status, reason=f"{request.method} {request.path[:200]!r}: {status}", headers=allow
-        )
+        Refused(code, sentence, status=status, reason=f"{request.method} {_place()!r}: {status}", headers=allow)
     )
 
 
@@ -104,7 +103,13 @@ def _unexpected(error: Exception) -> Response:
         "fault",
         "Something broke on our side; it is not your fault and it is logged. Try again, and tell us the code below.",
         status=500,
-        reason=f"{type(error).__name__} at {request.method} {request.path[:200]!r}",
+        reason=f"{type(error).__name__} at {request.method} {_place()!r}",
     )
-    _log.exception("fault at %s %r", request.method, request.path[:200])
+    _log.exception("fault at %s %r", request.method, _place())
     return answer(refused)
+
+
+def _place() -> str:
+    """The path for the log, without what is long enough to be a handle or a set-up token."""
+    parts_of_path = request.path[:400].split("/")
+    return "/".join(part if len(part) <= LONGEST_WORD else "…" for part in parts_of_path)[:200]

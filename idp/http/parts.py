@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from flask import current_app
-
 from idp.base.clock import Clock
 from idp.base.config import Settings
 from idp.crypto.keys import KeyRing
@@ -51,5 +49,7 @@ class Parts:
 
 
 def parts() -> Parts:
+    from flask import current_app  # here: the command line uses Parts and needs no web framework
+
     found: Parts = current_app.extensions["sheaf"]
     return found

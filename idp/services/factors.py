@@ -61,28 +61,31 @@ class Factors:
     def recovery_codes_left(self, user_id: str) -> int:
         return sum(1 for code in self._repo.find(RecoveryCode, user_id=user_id) if code.consumed_at is None)
 
-    def enrolment(self, user: User) -> Enrolment:
-        """The enrolment under way, or a new one. The same page shown twice shows the same secret."""
+    def enrolment(self, user: User, browser: str | None) -> Enrolment:
+        """The enrolment under way in this browser (digest of its cookie), or a new one. The same page shown twice shows the
+        same secret, but never to another browser: whoever knows the password of somebody without a factor could read it
+        there and wait until its owner has confirmed it."""
         now = self._clock()
-        pending = self._repo.get(PendingTotp, user.id)
+        pending_id = _pending_id(user, browser)
+        pending = self._repo.get(PendingTotp, pending_id)
         if pending is None:
             sealed = self._seal.close(totp.new_secret(), owner=user.id, field=_FIELD)
-            pending = PendingTotp(user.id, sealed, now, now + ENROLMENT_SECONDS)
+            pending = PendingTotp(pending_id, sealed, now, now + ENROLMENT_SECONDS)
             try:
                 self._repo.insert(pending)
             except Duplicate:  # the same page in a second tab
-                pending = self._repo.get(PendingTotp, user.id) or pending
+                pending = self._repo.get(PendingTotp, pending_id) or pending
         secret = self._seal.open(pending.sealed_secret, owner=user.id, field=_FIELD)
         return Enrolment(secret, totp.uri(secret, account=user.username, issuer=self._organisation))
 
-    def confirm(self, user: User, code: str, *, replacing: bool = False) -> tuple[str, ...]:
-        """Prove the enrolment with one code; gives the recovery codes, shown this once.
+    def confirm(self, user: User, browser: str | None, code: str, *, replacing: bool = False) -> tuple[str, ...]:
+        """Prove the enrolment of this browser with one code; gives the recovery codes, shown this once.
 
         Raises Refused(enrolment_expired | wrong_code | factor_exists). A confirmed factor is replaced only when the caller
         has checked a recent proof of the old one (`replacing`).
         """
         now = self._clock()
-        pending = self._repo.get(PendingTotp, user.id)
+        pending = self._repo.get(PendingTotp, _pending_id(user, browser))
         if pending is None:
             raise Refused("enrolment_expired", "This set-up has expired. Start it again.", status=409)
         old = self._repo.get(ConfirmedTotp, user.id)
@@ -94,7 +97,7 @@ class Factors:
         if step is None:
             raise Refused("wrong_code", "That code is not right. Take the one that the app shows now.", status=401)
         self._store_confirmed(old, ConfirmedTotp(user.id, pending.sealed_secret, now, step))
-        self._repo.delete(PendingTotp, user.id)
+        self._repo.delete(PendingTotp, pending.id)
         codes = self.renew_recovery_codes(user)
         self._audit.record("factor.enrolled", actor=user.id, subject=user.id, kind="totp")
         return codes
@@ -105,7 +108,6 @@ class Factors:
         secret = totp.new_secret()
         sealed = self._seal.close(secret, owner=user.id, field=_FIELD)
         self._store_confirmed(None, ConfirmedTotp(user.id, sealed, self._clock()))
-        self._repo.delete(PendingTotp, user.id)
         codes = self.renew_recovery_codes(user)
         self._audit.record("factor.enrolled", actor=actor, subject=user.id, kind="totp")
         return Enrolment(secret, totp.uri(secret, account=user.username, issuer=self._organisation)), codes
@@ -193,8 +195,11 @@ class Factors:
     def remove(self, user_id: str) -> None:
         """For an administrator or the command line; the user enrols again at the next sign-in if the policy asks."""
         self._repo.delete(ConfirmedTotp, user_id)
-        self._repo.delete(PendingTotp, user_id)
         self._repo.delete_where(RecoveryCode, user_id=user_id)
+
+
+def _pending_id(user: User, browser: str | None) -> str:
+    return ids.digest(f"enrolment:{user.id}:{browser or ''}")
 
 
 def _recovery_code() -> str:

@@ -7,7 +7,6 @@ import base64
 import threading
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from idp.base.clock import Clock
 from idp.base.config import Settings
@@ -87,7 +86,7 @@ def seal_key(settings: Settings) -> bytes:
                 "seal_key", "The value is not base64.", "Make one with: openssl rand -base64 32"
             ) from None
     if settings.seal_key_file:
-        return read_secret(Path(settings.seal_key_file))
+        return read_secret(Path(settings.seal_key_file), "seal_key_file")
     return ensure_secret(ensure_folder(settings.data_dir) / "secrets" / "seal.key")
 
 
@@ -100,7 +99,8 @@ def check_production(settings: Settings) -> None:
         raise Misconfigured(
             "issuer", "Production mode needs a fixed issuer.", "Set issuer: https://your.host (or IDP_ISSUER)."
         )
-    if urlsplit(issuer).scheme != "https" and not is_loopback_url(issuer):
+    # Exactly as browsers and cookies will see it: `HTTPS://` would be https here and not there.
+    if not issuer.startswith("https://") and not is_loopback_url(issuer):
         raise Misconfigured(
             "issuer", f"{issuer} is not https and not loopback.", "Put TLS in front and set issuer: https://…."
         )

@@ -6,7 +6,7 @@ from idp.base import ids
 from idp.base.clock import Clock
 from idp.base.errors import Refused
 from idp.domain.audit_event import SetupLink
-from idp.domain.factor import ConfirmedTotp, PendingTotp, RecoveryCode
+from idp.domain.factor import ConfirmedTotp, RecoveryCode
 from idp.domain.user import User
 from idp.ports import Duplicate, Repository
 from idp.services.manage_users import Users
@@ -48,7 +48,7 @@ class SetUp:
     def _forget_unfinished(self, link: SetupLink) -> None:
         """The user whom an abandoned set-up left behind: nobody may find that name taken, or that password set."""
         if link.user_id is not None:
-            for kind in (ConfirmedTotp, PendingTotp, User):
+            for kind in (ConfirmedTotp, User):
                 self._repo.delete(kind, link.user_id)
             self._repo.delete_where(RecoveryCode, user_id=link.user_id)
 

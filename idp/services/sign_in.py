@@ -1,24 +1,22 @@
-"""One sign-in: begin, prove, link, consent, finish, collect. Decides with idp.domain.attempt.next_step and nothing else.
+"""One sign-in: prove by password, upstream and factor, join logins, consent, finish. Decides by `decide` and nothing else.
 
-Front doors call `draft`, `decide`, `save` and `collect`; the pages (idp.web.flow) call the rest. Leaves cookies, HTML and
-protocols to them.
+Leaves attempts as records to attempts, whom a login belongs to to link_login, and cookies, HTML and protocols to the doors.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from idp.base import ids
 from idp.base.clock import Clock
 from idp.base.errors import Refused
 from idp.crypto.passwords import Passwords
-from idp.domain.attempt import Facts, FrontDoor, LoginAttempt, Proof, Step, Wants, effective_proof, next_step
+from idp.domain.attempt import LoginAttempt, Proof, Step
 from idp.domain.grant import Consent
 from idp.domain.policy import SecondFactorPolicy
 from idp.domain.session import FED, OTP, PWD, Session
 from idp.domain.upstream import UpstreamIdentity, UpstreamProvider
-from idp.domain.user import User
+from idp.domain.user import User, login_key
 from idp.ports import Duplicate, Repository
+from idp.services.attempts import Attempts, already_used, consent_id
 from idp.services.factors import Factors
 from idp.services.link_login import AskOwner, Known, LinkLogin
 from idp.services.manage_users import Users
@@ -29,33 +27,7 @@ from idp.services.throttle import Throttles
 ADDRESS_FREE_FAILURES = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """An attempt that is not stored yet, and the handle under which it will be."""
-
-    handle: str
-    attempt: LoginAttempt
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """step: what comes next; proof and user: whose, when somebody has proved who they are."""
-
-    step: Step
-    proof: Proof | None
-    user: User | None
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """What a front door issues from. user and session are None when the person declined (attempt.denied)."""
-
-    attempt: LoginAttempt
-    user: User | None
-    session: Session | None
-
-
-class SignIn:
+class SignIn(Attempts):
     def __init__(
         self,
         repo: Repository,
@@ -72,112 +44,20 @@ class SignIn:
         attempt_seconds: float,
         local_login: bool,
     ) -> None:
-        self._repo = repo
-        self._clock = clock
-        self._users = users
+        super().__init__(
+            repo,
+            clock,
+            users=users,
+            factors=factors,
+            sessions=sessions,
+            policy=policy,
+            attempt_seconds=attempt_seconds,
+        )
         self._passwords = passwords
-        self._factors = factors
-        self._sessions = sessions
         self._links = links
         self._throttles = throttles
         self._audit = audit
-        self._policy = policy
-        self._attempt_seconds = attempt_seconds
         self._local_login = local_login
-
-    # ---------------------------------------------------------------- front doors
-
-    def draft(
-        self,
-        front_door: FrontDoor,
-        resume_path: str,
-        request: Mapping[str, Any],
-        *,
-        app_id: str = "",
-        app_name: str = "",
-        wants: Wants | None = None,
-    ) -> Draft:
-        """An attempt in memory. `request` is what the front door needs later: JSON values only."""
-        now = self._clock()
-        handle = ids.secret()
-        return Draft(
-            handle,
-            LoginAttempt(
-                id=ids.digest(handle),
-                front_door=front_door,
-                resume_path=resume_path,
-                request=request,
-                created_at=now,
-                expires_at=now + self._attempt_seconds,
-                app_id=app_id,
-                app_name=app_name,
-                wants=wants or Wants(),
-            ),
-        )
-
-    def save(self, draft: Draft) -> str:
-        """Persist it; gives the handle for /flow/<handle>."""
-        self._repo.insert(draft.attempt)
-        return draft.handle
-
-    def decide(self, attempt: LoginAttempt, session: Session | None) -> Decision:
-        """What comes next for this attempt in this browser."""
-        proof = effective_proof(attempt, session, self._clock())
-        user = self._users.get(proof.user_id) if proof else None
-        consented: frozenset[str] = frozenset()
-        if user is not None and attempt.wants.scopes:
-            consent = self._repo.get(Consent, consent_id(user.id, attempt.app_id))
-            consented = frozenset(consent.scopes) if consent else consented
-        # A session that has proved a second factor needs no look at the factors: the fast way of every single sign-on.
-        has_factor = user is not None and (proof is None or proof.factor_at is None) and self._factors.has(user.id)
-        facts = Facts(user, has_factor, consented, self._policy)
-        return Decision(next_step(attempt, proof, facts), proof, user)
-
-    def collect(self, handle: str, browser: str | None) -> Finished:
-        """The result of a finished attempt, exactly once, for the browser that made it.
-
-        Raises Refused(attempt_…, session_ended).
-        """
-        attempt = self.load(handle, browser, finished=True)
-        taken = self._repo.consume(LoginAttempt, attempt.id)
-        if taken is None:
-            raise _already_used()
-        if taken.denied:
-            return Finished(taken, None, None)
-        session = self._sessions.by_sid(taken.session_sid or "")
-        user = self._users.get(session.user_id) if session else None
-        if session is None or user is None or user.disabled:
-            raise Refused("session_ended", "You were signed out meanwhile. Start again from the app.", status=403)
-        return Finished(taken, user, session)
-
-    # ---------------------------------------------------------------- pages
-
-    def load(self, handle: str, browser: str | None, *, finished: bool = False) -> LoginAttempt:
-        """The attempt behind a handle, for the browser (digest of its cookie) that it belongs to; the first visit binds it.
-
-        Raises Refused(attempt_expired | attempt_used | attempt_other_browser | attempt_unfinished).
-        """
-        attempt = self._repo.get(LoginAttempt, ids.digest(handle)) if 20 <= len(handle) <= 100 else None
-        if attempt is None:
-            raise Refused(
-                "attempt_expired",
-                "This sign-in has expired. Start again from the app that you want to use.",
-                status=410,
-            )
-        if attempt.consumed_at is not None or (attempt.finished and not finished):
-            raise _already_used()
-        if finished and not attempt.finished:
-            raise Refused("attempt_unfinished", "This sign-in is not complete. Go on where you left it.", status=409)
-        if attempt.browser is None and browser is not None:
-            return self._store(replace(attempt, browser=browser))
-        if attempt.browser is None or attempt.browser != browser:
-            raise Refused(
-                "attempt_other_browser",
-                "This sign-in was started in another browser. Start again from the app.",
-                status=403,
-                reason="the browser cookie is missing or belongs to another browser than the one that began the attempt",
-            )
-        return attempt
 
     def local_login_allowed(self, user: User | None) -> bool:
         """The one decision whether passwords count. Every path that takes a password asks here."""
@@ -186,7 +66,9 @@ class SignIn:
     def prove_password(self, attempt: LoginAttempt, login: str, password: str, address: str) -> LoginAttempt:
         """First factor by password. Raises Refused(wrong_credentials | too_many_attempts | local_login_off)."""
         user = self._users.by_login(login)
-        account = f"password:{user.id if user else ids.digest(login.strip().casefold())[:32]}"
+        # By what was typed, not by whose it is: else a block that an address shares with a user name, or with another
+        # spelling of it, would tell which accounts there are.
+        account = f"password:{ids.digest(login_key(login))[:32]}"
         self._throttles.check(account, f"password-from:{address}")
         allowed = self.local_login_allowed(user)
         matches, fresh = self._passwords.verify(password, user.password_hash if user and allowed else None)
@@ -201,7 +83,7 @@ class SignIn:
         if fresh:
             self._users.store_rehash(user, fresh)
         self._throttles.clear(account)
-        return self._store(replace(attempt, proof=Proof(user.id, self._clock(), (PWD,))))
+        return self.store(replace(attempt, proof=Proof(user.id, self._clock(), (PWD,))))
 
     def _fits_owner(self, attempt: LoginAttempt, user: User) -> bool:
         return attempt.owner_id is None or attempt.owner_id == user.id
@@ -221,13 +103,13 @@ class SignIn:
                 raise Refused("user_disabled", "Your account is switched off. Ask an administrator.", status=403)
             if not self._fits_owner(attempt, whose.user):
                 raise Refused("not_the_owner", "That login belongs to someone else. Use one of your own.", status=403)
-            return self._store(replace(attempt, proof=self._federated(whose.user.id, identity)))
+            return self.store(replace(attempt, proof=self._federated(whose.user.id, identity)))
         if attempt.owner_id is not None:
             raise Refused("not_the_owner", "That login is not linked to the account. Use another way.", status=403)
         if provider.mode != "sign_in":
             raise Refused("upstream_not_for_sign_in", "This way is not for signing in. Choose another one.", status=403)
         if isinstance(whose, AskOwner):
-            return self._store(replace(attempt, waiting=identity, owner_id=whose.owner.id, proof=None))
+            return self.store(replace(attempt, waiting=identity, owner_id=whose.owner.id, proof=None))
         if not whose.may_create:
             self._audit.record(
                 "sign_in.refused", actor="anonymous", subject="unknown", provider=provider.id, why="not invited"
@@ -238,7 +120,7 @@ class SignIn:
                 status=403,
             )
         user = self._links.create_user(identity, with_email=True)
-        return self._store(replace(attempt, proof=self._federated(user.id, identity)))
+        return self.store(replace(attempt, proof=self._federated(user.id, identity)))
 
     def link_more(self, attempt: LoginAttempt, session: Session | None, identity: UpstreamIdentity) -> None:
         """A signed-in user joins one more login, from the account page. The attempt ends with it, whatever comes out.
@@ -246,7 +128,7 @@ class SignIn:
         Raises Refused(link_not_yours | login_taken).
         """
         if not attempt.linking or self._repo.consume(LoginAttempt, attempt.id) is None:
-            raise _already_used()
+            raise already_used()
         user = self._users.get(session.user_id) if session is not None else None
         if user is None or user.disabled or user.id != attempt.owner_id:
             raise Refused(
@@ -258,14 +140,14 @@ class SignIn:
         """The person does not own (or does not want to join) the account with the same e-mail: a user of its own, without
         that address. Raises Refused(not_invited)."""
         if attempt.waiting is None:
-            raise _already_used()
+            raise already_used()
         if provider.mode != "sign_in" or provider.may_create != "anybody":
             raise Refused(
                 "not_invited", "This provider may not make new accounts here. Ask an administrator.", status=403
             )
         user = self._links.create_user(attempt.waiting, with_email=False)
         proof = self._federated(user.id, attempt.waiting)
-        return self._store(replace(attempt, waiting=None, owner_id=None, proof=proof))
+        return self.store(replace(attempt, waiting=None, owner_id=None, proof=proof))
 
     def _federated(self, user_id: str, identity: UpstreamIdentity) -> Proof:
         return Proof(user_id, self._clock(), (FED,), None, identity.provider_id)
@@ -285,24 +167,24 @@ class SignIn:
         decision = self.expect(attempt, session, Step.ENROL)
         assert decision.user is not None
         assert decision.proof is not None
-        codes = self._factors.confirm(decision.user, code)
+        codes = self._factors.confirm(decision.user, attempt.browser, code)
         return self._with_factor(attempt, decision.proof, OTP), codes
 
     def _with_factor(self, attempt: LoginAttempt, proof: Proof, used: str) -> LoginAttempt:
         amr = tuple(dict.fromkeys([*proof.amr, used]))
-        return self._store(replace(attempt, proof=replace(proof, factor_at=self._clock(), amr=amr)))
+        return self.store(replace(attempt, proof=replace(proof, factor_at=self._clock(), amr=amr)))
 
     def answer_consent(self, attempt: LoginAttempt, session: Session | None, *, allow: bool) -> LoginAttempt:
         decision = self.expect(attempt, session, Step.CONSENT)
         assert decision.user is not None
         if not allow:
             self._audit.record("consent.denied", actor=decision.user.id, subject=attempt.app_id)
-            return self._store(replace(attempt, denied=True))
+            return self.store(replace(attempt, denied=True))
         self._remember_consent(decision.user, attempt)
         self._audit.record(
             "consent.given", actor=decision.user.id, subject=attempt.app_id, scopes=" ".join(attempt.wants.scopes)
         )
-        return self._store(replace(attempt, consented=True))
+        return self.store(replace(attempt, consented=True))
 
     def _remember_consent(self, user: User, attempt: LoginAttempt) -> None:
         key, now = consent_id(user.id, attempt.app_id), self._clock()
@@ -318,27 +200,6 @@ class SignIn:
             if self._repo.replace_if(replace(before, scopes=scopes, granted_at=now)) is not None:
                 return
 
-    def expect(self, attempt: LoginAttempt, session: Session | None, step: Step) -> Decision:
-        """Raises Refused(wrong_step): the page that was sent is not the step that is due."""
-        decision = self.decide(attempt, session)
-        if decision.step is not step:
-            raise Refused(
-                "wrong_step",
-                "This page is no longer the current step.",
-                status=409,
-                reason=f"{step} sent, {decision.step} due",
-            )
-        return decision
-
-    def start_over(self, attempt: LoginAttempt) -> LoginAttempt:
-        """Forget every proof of this attempt, an existing session included: somebody else wants to sign in."""
-        wants = replace(attempt.wants, ignore_session=True)
-        return self._store(replace(attempt, proof=None, waiting=None, owner_id=None, wants=wants))
-
-    def deny(self, attempt: LoginAttempt) -> LoginAttempt:
-        """The person turns back."""
-        return self._store(replace(attempt, denied=True))
-
     def finish(
         self, attempt: LoginAttempt, session: Session | None, user_agent: str
     ) -> tuple[LoginAttempt, str | None]:
@@ -352,7 +213,7 @@ class SignIn:
         fresh = attempt.proof if due is Step.DONE or self._complete_but_for_consent(attempt, session) else None
         sid = session.sid if session is not None and due is Step.DONE and fresh is None else None
         # Closed first, by compare-and-swap: of two tabs that finish at once only one makes a session.
-        closed = self._store(replace(attempt, finished=True, proof=proof, session_sid=sid))
+        closed = self.store(replace(attempt, finished=True, proof=proof, session_sid=sid))
         if fresh is None:
             return closed, None
         if attempt.waiting is not None:
@@ -366,29 +227,11 @@ class SignIn:
             provider=fresh.provider_id,
             app=attempt.app_id or None,
         )
-        return self._store(replace(closed, session_sid=made.sid)), handle
+        return self.store(replace(closed, session_sid=made.sid)), handle
 
     def _complete_but_for_consent(self, attempt: LoginAttempt, session: Session | None) -> bool:
         """Who has proved everything and then denies an app is signed in with us all the same."""
         return self.decide(replace(attempt, denied=False), session).step in (Step.CONSENT, Step.DONE)
-
-    def _store(self, attempt: LoginAttempt) -> LoginAttempt:
-        stored = self._repo.replace_if(attempt)
-        if stored is None:
-            raise Refused(
-                "attempt_moved_on", "This sign-in went on in another tab. Go on there, or start again.", status=409
-            )
-        return stored
-
-
-def consent_id(user_id: str, client_id: str) -> str:
-    return ids.digest(f"consent:{user_id}:{client_id}")
-
-
-def _already_used() -> Refused:
-    return Refused(
-        "attempt_used", "This sign-in is already complete. Go back to the app, or start again there.", status=410
-    )
 
 
 def _why_refused(user: User | None, matches: bool) -> str:

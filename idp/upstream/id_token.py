@@ -97,7 +97,7 @@ def _try(token: str, alg: str, keys: list[PublicKey]) -> dict[str, Any] | None:
             return dict(jwt.decode(token, key.key, registry=registry).claims)
         except BadSignatureError:
             continue
-        except (JoseError, ValueError, RecursionError) as error:
+        except (JoseError, ValueError, TypeError, RecursionError) as error:
             raise answer_invalid(f"id_token: {type(error).__name__}") from None
     return None
 

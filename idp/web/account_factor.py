@@ -8,7 +8,7 @@ from flask import Blueprint, Response, abort, make_response, redirect
 from werkzeug.wrappers import Response as AnyResponse
 
 from idp.domain.user import User
-from idp.http.browser import sign_browser_in
+from idp.http.browser import browser_digest, sign_browser_in
 from idp.http.parts import parts
 from idp.http.render import page
 from idp.http.security import check_csrf, form_field
@@ -32,7 +32,7 @@ def set_up_authenticator() -> AnyResponse:
     session, user = recently_signed_in("/account/authenticator")
     replacing = parts().factors.has(user.id)
     outcome = attempted(
-        lambda: parts().factors.confirm(user, form_field("code", limit=64), replacing=replacing),
+        lambda: parts().factors.confirm(user, browser_digest(), form_field("code", limit=64), replacing=replacing),
         "wrong_code",
         "enrolment_expired",
     )
@@ -58,7 +58,7 @@ def renew() -> AnyResponse:
 
 
 def _authenticator_page(user: User, problem: Problem | None = None) -> Response:
-    enrolment = parts().factors.enrolment(user)
+    enrolment = parts().factors.enrolment(user, browser_digest(make=True))
     return form_page(
         "enrol.html", problem, action="/account/authenticator", enrolment=enrolment, qr=qr_svg(enrolment.uri)
     )

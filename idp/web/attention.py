@@ -68,6 +68,8 @@ def _of_installation(installed: Installed) -> list[Point]:
         found.append(Point("no_upstream", commands=((None, add),)))
     if installed.administrators == 1 and installed.users < MANY:  # of more users only the first are looked at
         found.append(
-            Point("one_admin", commands=((None, "idp user add NAME --email NAME@example.org --admin --totp"),))
+            Point(
+                "one_admin", commands=((None, "idp user add NAME --email NAME@example.org --admin --password-stdin"),)
+            )
         )
     return found

@@ -39,7 +39,10 @@ class Failed:
 
 def origin_of(url: str) -> str:
     """scheme://host[:port] of an http(s) URL, else an empty text."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
     return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") and parts.netloc else ""
 
 

@@ -14,6 +14,7 @@ from idp.http.parts import parts
 from idp.http.security import check_csrf, form_field
 from idp.web.flow import load
 from idp.web.forms import Problem, attempted, form_page
+from idp.web.own_pages import is_recent
 from idp.web.qr import qr_svg
 
 bp = Blueprint("factor_pages", __name__)
@@ -43,7 +44,7 @@ def prove_factor(handle: str) -> AnyResponse:
 
 @bp.get("/flow/<handle>/enrol")
 def enrol_page(handle: str) -> AnyResponse:
-    attempt, user = due(handle, Step.ENROL)
+    attempt, user = _enrolment_due(handle)
     return _enrol_page(handle, attempt, user)
 
 
@@ -55,7 +56,7 @@ def prove_enrolment(handle: str) -> AnyResponse:
     again = _sent_twice(handle)
     if again is not None:
         return again
-    attempt, user = due(handle, Step.ENROL)
+    attempt, user = _enrolment_due(handle)
     outcome = attempted(
         lambda: parts().sign_in.prove_enrolment(attempt, current_session(), form_field("code", limit=64)),
         "wrong_code",
@@ -73,6 +74,17 @@ def due(handle: str, step: Step) -> tuple[LoginAttempt, User]:
     if decision.step is not step or decision.user is None:
         abort(redirect(f"/flow/{handle}", 303))
     return attempt, decision.user
+
+
+def _enrolment_due(handle: str) -> tuple[LoginAttempt, User]:
+    """Whoever has only a session that began a while ago proves themselves again first: a browser that was left alone must
+    not get a second step of its own."""
+    attempt, user = due(handle, Step.ENROL)
+    session = current_session()
+    if attempt.proof is None and session is not None and not is_recent(session, user):
+        parts().sign_in.start_over(attempt)
+        abort(redirect(f"/flow/{handle}", 303))
+    return attempt, user
 
 
 def _sent_twice(handle: str) -> Response | None:
@@ -97,7 +109,7 @@ def _factor_page(handle: str, attempt: LoginAttempt, user: User, problem: Proble
 
 
 def _enrol_page(handle: str, attempt: LoginAttempt, user: User, problem: Problem | None = None) -> Response:
-    enrolment = parts().factors.enrolment(user)
+    enrolment = parts().factors.enrolment(user, attempt.browser)
     return form_page(
         "enrol.html",
         problem,

@@ -66,8 +66,9 @@ def is_recent(session: Session, user: User) -> bool:
 
 
 def renewed(session: Session, user: User) -> tuple[Session, str]:
-    """After every session of the user was ended: one for this browser again, for what it had proved."""
-    proof = Proof(user.id, session.auth_time, session.amr, session.factor_at, session.provider_id)
+    """After the password was changed and every session ended: one for this browser again, for what it had proved; the old
+    password just now."""
+    proof = Proof(user.id, parts().clock(), session.amr, session.factor_at, session.provider_id)
     return parts().sessions.establish(proof, None, _user_agent())
 
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from idp.base.config import Settings
+from idp.base.errors import Refused
 from idp.base.net import Answer, NetPolicy, fetch, is_loopback_url
 from idp.domain.attempt import Proof
 from idp.domain.audit_event import SetupLink
@@ -140,6 +141,7 @@ def _address_page(token: str, *, problem: Problem | None = None, failed: Failed 
         address=typed,
         fixed=bool(_fixed()),
         failed=_why(failed),
+        failed_trace=_kept(failed),
         advice=_advice(),
         open_http=typed.startswith("http://") and not is_loopback_url(typed),
     )
@@ -149,6 +151,15 @@ def _address_page(token: str, *, problem: Problem | None = None, failed: Failed 
 
 def _why(failed: Failed | None) -> Markup | None:
     return text(failed.key, url=failed.url, why=failed.why, status=failed.status) if failed else None
+
+
+def _kept(failed: Failed | None) -> str | None:
+    """Trace code of a failed check, for the page and for `idp explain`."""
+    if failed is None:
+        return None
+    reason = f"{failed.url} does not lead back to this server: {failed.key} {failed.why or failed.status or ''}".strip()
+    refused = Refused("invalid_address", "The address does not lead back here.", status=422, reason=reason)
+    return parts().traces.keep("setup", refused, endpoint=request.endpoint or "")
 
 
 def _fixed() -> str:
@@ -186,7 +197,9 @@ def prove_factor(token: str) -> AnyResponse:
             token, parts().factors.renew_recovery_codes(user)
         )  # sent twice: the first answer was not seen
     outcome = attempted(
-        lambda: parts().factors.confirm(user, form_field("code", limit=64)), "wrong_code", "enrolment_expired"
+        lambda: parts().factors.confirm(user, browser_digest(), form_field("code", limit=64)),
+        "wrong_code",
+        "enrolment_expired",
     )
     return _factor_page(token, user, outcome) if isinstance(outcome, Problem) else _codes_page(token, outcome)
 
@@ -225,7 +238,7 @@ def _ready_for_factor(token: str) -> User:
 
 
 def _factor_page(token: str, user: User, problem: Problem | None = None) -> Response:
-    enrolment = parts().factors.enrolment(user)
+    enrolment = parts().factors.enrolment(user, browser_digest(make=True))
     return form_page("setup_factor.html", problem, token=token, enrolment=enrolment, qr=qr_svg(enrolment.uri))
 
 

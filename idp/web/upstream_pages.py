@@ -94,9 +94,9 @@ def _leave(handle: str, attempt: LoginAttempt, provider: UpstreamProvider) -> Re
     services = parts()
     g.sheaf_back = _way_back(handle, attempt)
     hint = attempt.wants.login_hint if attempt.front_door != "account" else None
-    departure = services.kinds.open(provider).depart(
-        provider, callback_url(provider.id), force=attempt.wants.force, login_hint=hint
-    )
+    # An app that says how old a proof may be does not mean how long ago the upstream let this browser through.
+    force = attempt.wants.force or attempt.wants.max_age is not None
+    departure = services.kinds.open(provider).depart(provider, callback_url(provider.id), force=force, login_hint=hint)
     services.departures.begin(handle, attempt, provider.id, departure.remembered)
     # Not a redirect: browsers hold the form's CSP form-action against every hop that follows it, and upstreams send people
     # on to hosts that nobody here knows. A page that moves on by itself begins a navigation of its own.

@@ -23,6 +23,12 @@ def test_the_environment_wins_over_the_file_and_the_command_line_over_both(tmp_p
         ("server: {port: many}", "server.port"),
         ("mode: fast", "mode"),
         ("oidc: {code_seconds: 3600}", "oidc.code_seconds"),
+        ("second_factor: nobody", "second_factor"),
+        ("second_factor: {roles: 5}", "second_factor"),
+        ('second_factor: "{roles: ["', "second_factor"),
+        ("issuer: login.example.org", "issuer"),
+        ("issuer: https://login.example.org/path", "issuer"),
+        ("issuer: https://[", "issuer"),
     ],
 )
 def test_a_misspelt_or_wrong_setting_is_refused_by_name(tmp_path, text, name):
@@ -58,6 +64,11 @@ def test_secrets_are_not_in_the_repr():
     assert "c2VjcmV0" not in repr(settings)
     assert "hush-hush" not in repr(settings)
     assert "hush-hush" not in settings.model_dump_json()
+
+
+def test_a_misspelt_section_in_the_environment_is_refused_by_name():
+    with pytest.raises(Misconfigured, match="IDP_SERVR__PORT"):
+        load(None, env={"IDP_SERVR__PORT": "9000"})
 
 
 def test_foreign_environment_names_are_left_alone():

@@ -126,7 +126,20 @@ def test_a_closed_port_is_named_as_no_connection():
         ("http://[::1]:5", True),
         ("https://x.example", False),
         ("http://127.0.0.1.example", False),
+        ("http://[", False),
+        ("http://[::1", False),
     ],
 )
 def test_loopback_is_told_apart(url, loopback):
     assert is_loopback_url(url) is loopback
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{}/", "http://[::1]:{}/"])
+def test_both_loopback_addresses_follow_the_setting(url):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(Unreachable, match="no connection"):
+        fetch("GET", url.format(port), HERE)
+    with pytest.raises(Unreachable, match="private"):
+        fetch("GET", url.format(port), NetPolicy())

@@ -8,7 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from idp.domain.attempt import LoginAttempt
+from idp.domain.grant import Consent
 from idp.domain.session import ACR_MFA
+from idp.services.attempts import consent_id
 from tests.oidc.house import API, CALLBACK, CHALLENGE, ISSUER, House, sent_back
 
 
@@ -131,6 +133,17 @@ def test_a_native_app_may_choose_the_port_of_a_loopback_address(house: House) ->
         "http://127.0.0.1:x/cb",
     ):
         assert house.authorize(person.browser, native, redirect_uri=uri).status_code == 400
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1/cb", "com.example.app:/cb"])
+def test_an_app_that_any_program_could_be_is_asked_about_every_time(house: House, uri: str) -> None:
+    person = house.person()
+    native = house.client("native", auth_method="none", consent="ask", redirect_uris=(uri, CALLBACK))
+    scopes = ("openid", "profile", "email")
+    house.parts.repo.insert(Consent(consent_id(person.user.id, "native"), person.user.id, "native", scopes, 0.0))
+    silent = house.authorize(person.browser, native, redirect_uri=uri, prompt="none")
+    assert sent_back(silent, uri)["error"] == "consent_required"
+    assert "code" in sent_back(house.authorize(person.browser, native, prompt="none"))  # its https address is its own
 
 
 def test_a_confidential_client_may_not_choose_the_port(house: House) -> None:

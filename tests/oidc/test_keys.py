@@ -28,6 +28,11 @@ SEAL = Seal(bytes(range(32)))
 
 
 @pytest.fixture
+def new_store(empty_store: Path) -> Path:
+    return empty_store
+
+
+@pytest.fixture
 def ring(repo: SqliteRepository, clock: FakeClock) -> KeyRing:
     ring = KeyRing(repo, SEAL, clock)
     ring.ensure()

@@ -1,5 +1,8 @@
 """Owns the claims about tokens after they were issued: userinfo, introspection, revocation, and what ends a token."""
 
+import base64
+import json
+
 import pytest
 
 from idp.crypto import tokens
@@ -50,6 +53,17 @@ def test_userinfo_with_a_token_that_is_none_is_invalid_token(house: House, token
     answer = house.userinfo(token)
     house.refused(answer, 401, "invalid_token")
     assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize(
+    "odd", [{"crit": 5}, {"crit": ["b64"], "b64": False}, {"alg": 5}, {"alg": []}, {"x": "\ud800"}]
+)
+def test_a_header_of_the_wrong_shape_under_a_real_key_id_is_no_fault(house: House, odd: dict[str, object]) -> None:
+    token = house.sign_in(house.person(), house.client())["access_token"]
+    kid = tokens.kid_of(token)
+    header = json.dumps({"typ": "at+jwt", "alg": "ES256", "kid": kid, **odd}).encode()
+    forged = base64.urlsafe_b64encode(header).rstrip(b"=").decode() + token[token.index(".") :]
+    house.refused(house.userinfo(forged), 401, "invalid_token")
 
 
 def test_an_id_token_and_a_refresh_token_are_no_access_tokens(house: House) -> None:

@@ -15,6 +15,7 @@ from tests.oidc.house import CALLBACK, App, House, sent_back
 from tests.support.html import Form, parse
 
 PASSWORD = "correct horse battery staple"
+BROWSER = "browser one"
 
 
 class Window:
@@ -58,9 +59,9 @@ def ada(house: House) -> User:
 @pytest.fixture
 def phone(house: House, ada: User) -> pyotp.TOTP:
     """Ada's authenticator, confirmed."""
-    enrolment = house.parts.factors.enrolment(ada)
+    enrolment = house.parts.factors.enrolment(ada, BROWSER)
     phone = pyotp.TOTP(enrolment.secret)
-    house.parts.factors.confirm(ada, phone.at(house.clock()))
+    house.parts.factors.confirm(ada, BROWSER, phone.at(house.clock()))
     house.clock.advance(60)
     return phone
 

@@ -9,11 +9,13 @@ from idp.base.errors import Refused
 from idp.crypto import totp
 from idp.domain.factor import ConfirmedTotp, RecoveryCode
 
+BROWSER = "browser one"
+
 
 @pytest.fixture
 def enrolled(services, ada, clock):
-    secret = services.factors.enrolment(ada).secret
-    codes = services.factors.confirm(ada, totp.code_at(secret, int(clock() // 30)))
+    secret = services.factors.enrolment(ada, BROWSER).secret
+    codes = services.factors.confirm(ada, BROWSER, totp.code_at(secret, int(clock() // 30)))
     clock.advance(30)
     return secret, codes
 
@@ -29,13 +31,13 @@ def refusal(call, *args):
 
 
 def test_an_enrolment_is_good_only_after_one_proof(services, ada, clock):
-    enrolment = services.factors.enrolment(ada)
+    enrolment = services.factors.enrolment(ada, BROWSER)
 
-    assert services.factors.enrolment(ada) == enrolment
+    assert services.factors.enrolment(ada, BROWSER) == enrolment
     assert not services.factors.has(ada.id)
-    assert refusal(services.factors.confirm, ada, "000000") == "wrong_code"
+    assert refusal(services.factors.confirm, ada, BROWSER, "000000") == "wrong_code"
     assert not services.factors.has(ada.id)
-    codes = services.factors.confirm(ada, code_now(enrolment.secret, clock))
+    codes = services.factors.confirm(ada, BROWSER, code_now(enrolment.secret, clock))
 
     assert services.factors.has(ada.id)
     assert len(set(codes)) == 10
@@ -43,24 +45,35 @@ def test_an_enrolment_is_good_only_after_one_proof(services, ada, clock):
 
 
 def test_the_code_that_proved_the_enrolment_does_not_sign_in_as_well(services, ada, clock):
-    secret = services.factors.enrolment(ada).secret
+    secret = services.factors.enrolment(ada, BROWSER).secret
     code = code_now(secret, clock)
-    services.factors.confirm(ada, code)
+    services.factors.confirm(ada, BROWSER, code)
 
     assert refusal(services.factors.prove, ada, code) == "used_code"
 
 
 def test_a_factor_is_not_replaced_by_a_second_enrolment(services, ada, enrolled, clock):
-    other = services.factors.enrolment(ada)
+    other = services.factors.enrolment(ada, BROWSER)
 
-    assert refusal(services.factors.confirm, ada, code_now(other.secret, clock)) == "factor_exists"
+    assert refusal(services.factors.confirm, ada, BROWSER, code_now(other.secret, clock)) == "factor_exists"
+
+
+def test_whoever_opened_the_enrolment_elsewhere_does_not_know_the_secret_that_is_confirmed(services, ada, clock):
+    seen_elsewhere = services.factors.enrolment(ada, "browser of a thief who knows the password").secret
+    mine = services.factors.enrolment(ada, BROWSER).secret
+
+    assert seen_elsewhere != mine
+    assert refusal(services.factors.confirm, ada, BROWSER, code_now(seen_elsewhere, clock)) == "wrong_code"
+    services.factors.confirm(ada, BROWSER, code_now(mine, clock))
+    clock.advance(30)
+    assert refusal(services.factors.prove, ada, code_now(seen_elsewhere, clock)) == "wrong_code"
 
 
 def test_an_enrolment_that_was_left_lying_expires(services, ada, clock):
-    enrolment = services.factors.enrolment(ada)
+    enrolment = services.factors.enrolment(ada, BROWSER)
     clock.advance(901)
 
-    assert refusal(services.factors.confirm, ada, code_now(enrolment.secret, clock)) == "enrolment_expired"
+    assert refusal(services.factors.confirm, ada, BROWSER, code_now(enrolment.secret, clock)) == "enrolment_expired"
 
 
 @pytest.mark.parametrize("offset", [-1, 0, 1])

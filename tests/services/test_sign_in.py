@@ -22,8 +22,8 @@ def sign_in(services):
 
 @pytest.fixture
 def ada_secret(services, ada, clock):
-    secret = services.factors.enrolment(ada).secret
-    services.factors.confirm(ada, totp.code_at(secret, int(clock() // 30)))
+    secret = services.factors.enrolment(ada, BROWSER).secret
+    services.factors.confirm(ada, BROWSER, totp.code_at(secret, int(clock() // 30)))
     clock.advance(60)
     return secret
 
@@ -129,6 +129,34 @@ def test_failures_back_off_per_account_for_known_and_unknown_users_alike(sign_in
     assert sign_in.prove_password(attempt, "ada", "correct horse", "127.0.0.1").proof
 
 
+@pytest.mark.parametrize(
+    "spelling", ["{}@example.org", "{}@EXAMPLE.org", " {} ", "\N{FULLWIDTH LATIN SMALL LETTER A}{}"]
+)
+def test_a_block_does_not_tell_which_user_names_and_addresses_exist(services, sign_in, spelling):
+    services.users.add("ada", email="ada@example.org", password="correct horse", actor="test")
+    services.users.add("aada", email="aada@example.org", password="correct horse", actor="test")
+    answers = set()
+    for login in ("ada", "bob"):
+        attempt = sign_in.load(begin(sign_in), BROWSER)
+        for blocked in (login, f"a{login}"):
+            for _ in range(5):
+                assert refusal(sign_in.prove_password, attempt, blocked, "wrong", "127.0.0.1") == "wrong_credentials"
+        answers.add(refusal(sign_in.prove_password, attempt, spelling.format(login), "wrong", "127.0.0.1"))
+
+    assert len(answers) == 1
+
+
+def test_a_password_that_was_proved_before_it_was_changed_finishes_nothing(services, sign_in, ada, ada_secret, clock):
+    attempt = sign_in.load(begin(sign_in), BROWSER)
+    attempt = sign_in.prove_password(attempt, "ada", "correct horse", "127.0.0.1")
+    clock.advance(30)
+    attempt = sign_in.prove_factor(attempt, None, totp.code_at(ada_secret, int(clock() // 30)))
+    services.users.set_password(ada, "another battery", actor="cli")
+
+    assert sign_in.decide(attempt, None).step is Step.CHOOSE
+    assert refusal(sign_in.finish, attempt, None, "test") == "wrong_step"
+
+
 def test_a_disabled_user_cannot_sign_in_and_loses_sessions_and_grants(services, sign_in, ada, ada_secret, clock, repo):
     handle, session_handle = whole(services, ada_secret, clock)
     session = sign_in.collect(handle, BROWSER).session
@@ -186,6 +214,23 @@ def test_consent_is_remembered_by_app_and_scope(services, sign_in, ada, ada_secr
     assert sign_in.decide(again, session).step is Step.DONE
     assert sign_in.decide(more, session).step is Step.CONSENT
     assert sign_in.decide(other, session).step is Step.CONSENT
+
+
+def test_the_consent_of_one_person_is_not_that_of_the_next_in_the_same_attempt(
+    services, sign_in, ada, ada_secret, clock
+):
+    handle = begin(sign_in, wants=Wants(scopes=("openid",), force_consent=True))
+    attempt = sign_in.prove_password(sign_in.load(handle, BROWSER), "ada", "correct horse", "127.0.0.1")
+    attempt = sign_in.prove_factor(attempt, None, totp.code_at(ada_secret, int(clock() // 30)))
+    attempt = sign_in.answer_consent(attempt, None, allow=True)
+    assert sign_in.decide(attempt, None).step is Step.DONE
+    eve = services.users.add("eve", email="eve@example.org", password="correct horse", actor="test")
+    secret = services.factors.enrol_for(eve, actor="test")[0].secret
+
+    attempt = sign_in.prove_password(sign_in.start_over(attempt), "eve", "correct horse", "127.0.0.1")
+    attempt = sign_in.prove_factor(attempt, None, totp.code_at(secret, int(clock() // 30)))
+
+    assert sign_in.decide(attempt, None).step is Step.CONSENT
 
 
 def test_a_no_reaches_the_front_door_without_a_user(services, sign_in, ada, ada_secret, clock):

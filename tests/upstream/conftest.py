@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from idp.upstream.kinds.oidc import Kind, Settings
 from idp.upstream.parse import new_provider
 from idp.upstream.registry import secret_fields
 from tests.support.clock import FakeClock
+from tests.support.quick import SEAL_KEY_TEXT, quick
 from tests.upstream.browser import PASSWORD, Browser, code
 from tests.upstream.openid_double import CLIENT_ID, CLIENT_SECRET, MISSING, OpenIdDouble
 
@@ -25,6 +27,11 @@ BROWSER = ids.digest("this browser")
 CALLBACK = "https://sheaf.example/upstream/corp/callback"
 CORP = UpstreamProvider("corp", "oidc", "Corporate login", 0.0)
 POLICY = NetPolicy(allow_private=True, timeout=2.0, max_bytes=1_048_576)
+
+
+@pytest.fixture
+def new_store(store_with_keys: Path) -> Path:
+    return store_with_keys
 
 
 @pytest.fixture
@@ -54,7 +61,12 @@ def refusal() -> Callable[..., Refused]:
 
 @pytest.fixture
 def settings(tmp_path):
-    quick = {"passwords.time_cost": 1, "passwords.memory_kib": 8192, "net.timeout_seconds": 2}
+    quick = {
+        "passwords.time_cost": 1,
+        "passwords.memory_kib": 8192,
+        "net.timeout_seconds": 2,
+        "seal_key": SEAL_KEY_TEXT,
+    }
     return load(None, {"data": str(tmp_path / "data"), "second_factor": "administrators", **quick}, env={})
 
 
@@ -148,7 +160,7 @@ def says(**values) -> UpstreamIdentity:
 
 @pytest.fixture
 def app(settings, repo, clock):
-    return create_app(settings, repo=repo, clock=clock)
+    return quick(create_app(settings, repo=repo, clock=clock))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import pytest
 
+from idp.domain.attempt import Wants
 from idp.domain.upstream import FederatedLogin, UpstreamDeparture
 from idp.domain.user import User
 from tests.upstream.browser import BASE, PASSWORD, Browser, code
@@ -247,3 +248,12 @@ def test_an_email_that_belongs_to_somebody_asks_for_that_persons_proof(browser, 
     browser.follow(browser.post(f"{flow}/password", on=flow, password=PASSWORD))
     assert [login.user_id for login in repo.find(FederatedLogin)] == [ada.id]
     assert browser.is_signed_in
+
+
+def test_an_app_that_says_how_old_a_proof_may_be_gets_a_fresh_one_from_the_upstream(
+    browser, live_corp, openid, services
+):
+    draft = services.sign_in.draft("oidc", "/resume", {}, app_id="app", wants=Wants(max_age=300))
+    openid.authorize(browser.leave(f"/flow/{services.sign_in.save(draft)}"))
+
+    assert (openid.last_asked["prompt"], openid.last_asked["max_age"]) == ("login", "0")

@@ -124,7 +124,7 @@ class House:
         self.clock.advance(30)
         return str(pyotp.TOTP(secret).at(self.clock()))
 
-    def attempt(self, *scopes: str, force: bool = False, app_name: str = "Wiki") -> str:
+    def attempt(self, *scopes: str, force: bool = False, second_factor: bool = False, app_name: str = "Wiki") -> str:
         """An app asks for a sign-in; gives the path to start at."""
         draft = self.parts.sign_in.draft(
             "oidc",
@@ -132,7 +132,7 @@ class House:
             {"redirect_origin": "https://wiki.example"},
             app_id="wiki",
             app_name=app_name,
-            wants=Wants(force=force, scopes=scopes),
+            wants=Wants(force=force, scopes=scopes, second_factor=second_factor),
         )
         return f"/flow/{self.parts.sign_in.save(draft)}"
 

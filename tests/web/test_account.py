@@ -7,7 +7,7 @@ import pytest
 from idp.domain.grant import Consent, Grant
 from idp.domain.relying import Client
 from idp.domain.upstream import FederatedLogin, UpstreamProvider
-from idp.services.sign_in import consent_id
+from idp.services.attempts import consent_id
 from tests.web.house import PASSWORD, Browser, House, Person, Seen
 
 NEW_PASSWORD = "four quite other words"

@@ -1,5 +1,6 @@
 """The set-up: three screens that can be left, reloaded and sent twice, and an address that is checked by using it."""
 
+import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from idp.storage.sqlite import SqliteRepository
 from idp.web.base_url import Failed, checked_form, leads_here, proxy_advice
 from tests.support.clock import FakeClock
 from tests.support.ports import free_port
+from tests.support.quick import SEAL_KEY_TEXT, quick
 from tests.web.house import PASSWORD, House, Seen
 
 YOU = {"name": "Ada Lovelace", "username": "ada", "email": "ada@example.org", "password": PASSWORD}
@@ -25,8 +27,9 @@ HERE = "http://localhost"
 @pytest.fixture
 def house(repo: SqliteRepository, clock: FakeClock, tmp_path: Path) -> House:
     """Nobody is there yet, and the base URL is not configured."""
-    quick = Passwords(time_cost=1, memory_kib=8192)
-    return House(create_app(Settings(data=str(tmp_path / "data"), passwords=quick), repo=repo, clock=clock), clock)
+    cheap = Passwords(time_cost=1, memory_kib=8192)
+    settings = Settings(data=str(tmp_path / "data"), passwords=cheap, seal_key=SEAL_KEY_TEXT)
+    return House(quick(create_app(settings, repo=repo, clock=clock)), clock)
 
 
 @pytest.fixture
@@ -281,3 +284,22 @@ def test_the_second_step_can_be_scanned_opened_and_typed(house: House, start: st
     assert "<svg" in page.html
     assert "otpauth://totp/Sheaf:ada" in page.html
     assert pyotp.TOTP(_secret(page)).at(0)
+
+
+@pytest.mark.parametrize("typed", ["http://[", "http://[::1", "https://a]b"])
+def test_an_address_that_cannot_be_read_is_a_word_on_the_form_not_a_fault(house: House, start: str, typed: str) -> None:
+    page = _second_screen(house, start)
+    again = page.submit("/address", address=typed)
+    assert again.status == 400
+    assert again.form("/address").values["address"] == typed
+    assert page.browser.open(start, Referer=f"{typed}/setup/").status == 200
+
+
+def test_the_set_up_link_is_not_written_to_the_log_when_a_form_is_reloaded(
+    house: House, start: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("idp").propagate = True
+    with caplog.at_level(logging.DEBUG):
+        assert house.browser().open(f"{start}/you").status == 405
+    assert "405" in caplog.text
+    assert start.rpartition("/")[2] not in caplog.text

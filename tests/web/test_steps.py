@@ -145,6 +145,18 @@ def test_the_first_sign_in_enrols_and_shows_the_recovery_codes_once(house: House
     assert house.parts.sessions.of(person.user.id)[0].factor_at is not None
 
 
+def test_a_session_that_was_left_alone_does_not_get_a_second_step_of_its_own(relaxed: House) -> None:
+    house, browser = relaxed, relaxed.browser()
+    house.sign_in(house.person(totp=False), browser)
+    assert browser.open(house.attempt(second_factor=True)).path.endswith("/enrol")
+    house.clock.advance(601)
+
+    start = house.attempt(second_factor=True)
+    page = browser.open(start)
+    assert page.path == start
+    assert page.submit("/password", username="ada", password=PASSWORD).path == f"{start}/enrol"
+
+
 def test_a_form_with_the_first_code_sent_twice_still_shows_codes_that_work(house: House) -> None:
     person, browser, start = house.person(totp=False), house.browser(), house.attempt()
     page = house.password_step(browser, person, start)

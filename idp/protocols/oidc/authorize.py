@@ -18,8 +18,8 @@ from idp.protocols.oidc.checks import Asking
 from idp.protocols.oidc.door import Door
 from idp.protocols.oidc.errors import RefusedToApp
 from idp.protocols.oidc.redirects import Reply, form_target, is_registered, send
+from idp.services.attempts import Finished
 from idp.services.issue_grant import Allowed
-from idp.services.sign_in import Finished
 
 RESUME_PATH = "/authorize/resume"
 # What prompt=none answers instead of showing a page (OIDC Core 3.1.2.6).
@@ -64,9 +64,15 @@ def wants(asking: Asking, *, force: bool) -> Wants:
         max_age=asking.max_age,
         second_factor=stronger,
         scopes=asking.scopes if client.consent == "ask" else (),
-        force_consent="consent" in asking.prompt,
+        force_consent="consent" in asking.prompt or anybody_could_be(asking),
         login_hint=(asking.params.get("login_hint") or "")[:320] or None,
     )
+
+
+def anybody_could_be(asking: Asking) -> bool:
+    """An app without a secret at an address that any program on the device may take: what was allowed once says nothing
+    of who asks now (RFC 8252 8.6)."""
+    return asking.client.is_public and asking.reply is not None and not asking.reply.redirect_uri.startswith("https:")
 
 
 def resume(door: Door, finished: Finished) -> Response:
