@@ -35,7 +35,7 @@ demo: python ## Start everything with an upstream, an OIDC app and a SAML app to
 	@exec $(BIN)/python demo/run.py $(ARGS)
 
 bench: python ## Print cold start, memory, page size and speed (nothing is asserted)
-	@$(PYTHON) scripts/make_venv.py
+	@$(PYTHON) scripts/make_venv.py test
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 clean: ## Remove what the commands made, except ./data

@@ -8,11 +8,12 @@ import logging
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,7 +60,8 @@ def main() -> int:
         saml_app=arguments.saml_app_port,
         landing=arguments.landing_port,
     )
-    signal.signal(signal.SIGTERM, _interrupted)
+    for number in (signal.SIGTERM, signal.SIGINT):  # SIGINT too: a shell's background job starts with it ignored
+        signal.signal(number, _interrupted)
     started: list[Installation] = []
     try:
         folder = fresh_folder(Path(arguments.data))
@@ -111,10 +113,27 @@ def fresh_folder(folder: Path) -> Path:
     return folder
 
 
+def check_free(port: int) -> None:
+    """Raises DemoBroken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+            probe.listen(1)
+        except OSError:
+            raise _taken(port) from None
+
+
+def _taken(port: int) -> DemoBroken:
+    return DemoBroken(f"Port {port} is taken. Stop what listens there, or choose others: make demo ARGS=--help")
+
+
 def run(folder: Path, ports: Ports, started: list[Installation]) -> None:
     """Returns never; ends by KeyboardInterrupt or DemoBroken."""
     from demo import saml_app
 
+    for port in astuple(ports):
+        check_free(port)  # else an installation that runs there already would be taken for ours
     links = ports.links()
     print("Setting up the demo …", flush=True)
     sheaf = Installation(
@@ -219,9 +238,7 @@ def _serve_apps(ports: Ports, links: Links, people: People, client: dict[str, st
         try:
             server = make_server("127.0.0.1", port, app, threaded=True)
         except (OSError, SystemExit):
-            raise DemoBroken(
-                f"Port {port} is taken. Stop what listens there, or choose others: demo/run.py --help"
-            ) from None
+            raise _taken(port) from None
         threading.Thread(target=server.serve_forever, name=f"port {port}", daemon=True).start()
 
 

@@ -53,11 +53,9 @@ class Documents:
         of = cursor.fingerprint(caller.name, asked.collection, asked.filter, list(asked.sort.items()))
         at = cursor.read(asked.cursor, of, self._cursor_key()) if asked.cursor else cursor.Position()
         visible = acl.wanted_keys(caller, "read")
-        # One more than asked tells whether there is a next page.
-        found = self._store.find(asked.collection, Find(where, sort, visible, asked.limit + 1, at.skip, at.after))
-        page = found[: asked.limit]
-        following = None
-        if len(found) > asked.limit:
+        found = self._store.find(asked.collection, Find(where, sort, visible, asked.limit, at.skip, at.after))
+        page, following = found.documents, None
+        if found.more:
             by_id = sort == ((("_id",), 1),)
             last = cursor.Position(after=page[-1].id) if by_id else cursor.Position(skip=at.skip + len(page))
             if last.skip > MAX_SKIP:

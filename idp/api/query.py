@@ -32,6 +32,7 @@ MISSING: Final = object()
 Scalar = str | int | float | bool | None
 Path = tuple[str, ...]
 Predicate = Callable[[Mapping[str, Any]], bool]
+Tick = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +167,12 @@ def parse_sort(given: Mapping[str, int]) -> Sort:
 # --- compiled to Python --------------------------------------------------------------------------------------------
 
 
-def to_predicate(node: Node) -> Predicate:
+def to_predicate(node: Node, tick: Tick = lambda: None) -> Predicate:
+    """tick: called before each comparison with one document, and may raise: a single document can be long work."""
     if isinstance(node, Compare):
-        return _compare(node)
-    parts = [to_predicate(part) for part in node.parts]
+        test = _compare(node)
+        return lambda view: tick() or test(view)  # type: ignore[func-returns-value]
+    parts = [to_predicate(part, tick) for part in node.parts]
     if node.op == "$and":
         return lambda view: all(part(view) for part in parts)
     if node.op == "$or":
@@ -187,7 +190,8 @@ def _compare(node: Compare) -> Predicate:
     if op == "$eq":
         return lambda view: any(_equal(found, operand) for found in elements(view, path))
     if op == "$in":
-        return lambda view: any(_equal(found, item) for found in elements(view, path) for item in operand)
+        wanted = frozenset(_key(item) for item in operand)
+        return lambda view: any(_key(found) in wanted for found in elements(view, path))
     test = _ORDER[op]
     bracket = _bracket(operand)
     return lambda view: any(_bracket(found) == bracket and test(found, operand) for found in elements(view, path))
@@ -226,6 +230,12 @@ def _bracket(value: object) -> int:
     if isinstance(value, (int, float)):
         return 2
     return 3 if isinstance(value, str) else 4 if isinstance(value, dict) else 5
+
+
+def _key(value: object) -> tuple[int, object]:
+    """Equal for values that $eq finds equal. No operand is a list or an object, so these need no value."""
+    bracket = _bracket(value)
+    return bracket, value if bracket in (2, 3, 8) else None
 
 
 def _equal(found: object, operand: Scalar) -> bool:

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from idp.api.problems import unavailable
@@ -34,24 +34,27 @@ class SqliteFile:
             for statement in schema.split(";"):
                 connection.execute(statement)
 
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
         """Takes the write lock at once: a read that turns into a write could otherwise fail half-way."""
+        return self._within("BEGIN IMMEDIATE")
+
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        """All statements see the same moment, whatever others write meanwhile."""
+        return self._within("BEGIN")
+
+    @contextmanager
+    def _within(self, begin: str) -> Iterator[sqlite3.Connection]:
         with self._errors():
             connection = self._connection()
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(begin)
             try:
                 yield connection
+                connection.execute("COMMIT")
             except BaseException:
+                # Also after a COMMIT that failed: it would leave this thread's connection within a transaction for ever.
                 with suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
-
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        with self._errors():
-            yield self._connection()
 
     def close(self) -> None:
         with self._lock:

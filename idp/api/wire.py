@@ -15,14 +15,17 @@ from idp.api.problems import bad_request
 from idp.api.update import MAX_INTEGER
 
 MAX_BODY_BYTES = 1_048_576
+# Far below what a reader of JSON can follow: what is accepted here must still be writable in every answer.
+MAX_BODY_NESTING = 100
 
 
 def read_json(raw: bytes) -> dict[str, Any]:
     """The JSON object of a request. Raises Refused 400 malformed_json for what cannot be stored or read one way only:
-    duplicate names, NaN and infinity, integers beyond 64 bits, lone surrogates."""
+    duplicate names, NaN and infinity, integers beyond 64 bits, lone surrogates, nesting without end."""
     try:
         tree = json.loads(raw.decode(), object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite,
                           parse_int=_int64)  # fmt: skip
+        _check_nesting(tree)
         json.dumps(tree, ensure_ascii=False).encode()  # a lone surrogate cannot be encoded
     except (ValueError, RecursionError) as error:
         raise bad_request(
@@ -31,6 +34,15 @@ def read_json(raw: bytes) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise bad_request("malformed_json", "The body must be a JSON object.")
     return tree
+
+
+def _check_nesting(tree: object) -> None:
+    level, depth = [tree], 0
+    while level := [part for part in level if isinstance(part, (dict, list))]:
+        depth += 1
+        if depth > MAX_BODY_NESTING:
+            raise ValueError(f"it is nested more than {MAX_BODY_NESTING} deep")
+        level = [inner for part in level for inner in (part.values() if isinstance(part, dict) else part)]
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -123,6 +123,8 @@ def installation() -> Iterator["Parts"]:
     settings = shared().settings()
     log.set_up("WARNING")
     check_production(settings)
+    if sys.stderr.isatty() and not settings.data_dir.exists():
+        note(f"There was no data folder here; making {settings.data_dir.resolve()}")
     parts = build_parts(settings)
     try:
         yield parts
@@ -131,7 +133,9 @@ def installation() -> Iterator["Parts"]:
 
 
 def read_stdin_line(what: str) -> str:
-    """One line of standard input, without its end. Raises UsageError when it is empty."""
+    """One line of standard input, without its end; at a terminal it is asked for, unseen. Raises UsageError when it is empty."""
+    if sys.stdin.isatty():
+        return str(click.prompt(what.capitalize(), hide_input=True, confirmation_prompt=True, err=True))
     line = sys.stdin.readline().rstrip("\r\n")
     if not line:
         raise click.UsageError(f"There is no {what} on standard input.")

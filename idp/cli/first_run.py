@@ -12,6 +12,7 @@ from idp.base.config import Settings
 from idp.base.embedded import ensure_folder, ensure_secret
 from idp.cli.common import ACTOR
 from idp.crypto.passwords import Passwords
+from idp.crypto.seal import Seal
 from idp.domain.relying import Client
 from idp.ports import Repository
 from idp.services.installation import Installation, seal_key
@@ -59,7 +60,8 @@ def companion_secret_file(settings: Settings) -> "Path":
 def keep_companion_client(settings: Settings, repo: Repository, clock: Clock) -> None:
     """The client with which the companion asks about tokens: made once, its secret and audience kept as they are here."""
     file = companion_secret_file(settings)
-    ensure_secret(file)
+    # Derived, so that the nodes of one installation agree: at random each would lock the companion of the others out.
+    ensure_secret(file, Seal(seal_key(settings)).derive("companion client"))
     wanted = Client(
         id=COMPANION,
         name="Companion API",

@@ -1,4 +1,4 @@
-"""One HTTP server (granian, WSGI): binds, starts worker processes that build the application, stops cleanly.
+"""One HTTP server (granian): binds, starts worker processes that build the application, stops cleanly.
 
 Runs in a process of its own that never loads the application: it holds the socket and watches the workers. Leaves the
 choice of settings to idp.cli.serve, and keeping it alive to idp.cli.supervise.
@@ -8,15 +8,19 @@ import contextlib
 import importlib
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 
+from idp.cli.bridge import Bridge
+
 WORKER_STOP_SECONDS = 10
+CONNECTIONS = 4096  # per worker, at a time
 _LOG = {
     "handlers": {"console": {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}},
     "loggers": {"_granian": {"handlers": ["console"], "level": "ERROR", "propagate": False}},
@@ -59,17 +63,18 @@ def listen(listener: Listener) -> NoReturn:
 
     if sys.platform == "linux":
         multiprocessing.set_start_method("fork", force=True)  # nothing of the application is loaded here yet
+    _allow_files()
     server = Granian(
         listener.application,
         address=listener.host,
         port=listener.port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         http=HTTPModes.http1,
         websockets=False,
         workers=listener.workers,
-        blocking_threads=listener.threads,
         backlog=1024,
-        backpressure=max(64, listener.threads * 16),
+        # Connections, idle ones too: whoever comes beyond this waits until another one has gone.
+        backpressure=CONNECTIONS,
         respawn_failed_workers=True,
         workers_kill_timeout=WORKER_STOP_SECONDS,
         log_dictconfig=_LOG,
@@ -88,17 +93,17 @@ def listen(listener: Listener) -> NoReturn:
             threading.Thread(target=_until_stdin_ends, name="supervisor-watch", daemon=True).start()
 
     server.on_startup(started)
-    server.serve(target_loader=_application)
+    server.serve(target_loader=partial(_application, threads=listener.threads))
     sys.exit(1 if failed else 0)
 
 
-def _application(target: str) -> Callable[..., Any]:
+def _application(target: str, threads: int) -> Any:
     """In the worker: build the application. One line instead of a stack trace when it cannot be built."""
     _block_interrupt()
     threading.Thread(target=_until_parent_ends, name="parent-watch", daemon=True).start()
     module, _, factory = target.partition(":")
     try:
-        built: Callable[..., Any] = getattr(importlib.import_module(module), factory)()
+        built = getattr(importlib.import_module(module), factory)()
     except Exception as error:
         from idp.cli.failures import explained, say
 
@@ -107,7 +112,16 @@ def _application(target: str) -> Callable[..., Any]:
             raise
         os.kill(os.getppid(), signal.SIGUSR1)  # trying again would fail in the same way
         raise SystemExit(1) from None
-    return built
+    return Bridge(built, threads)
+
+
+def _allow_files() -> None:
+    """A connection is an open file, and the usual limit of 1024 is less than the connections that are allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + 1024
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        highest = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest, hard))
 
 
 def _block_interrupt() -> None:

@@ -58,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         result = cli.main(words, prog_name="idp", standalone_mode=False)
         _flush()
+    except click.exceptions.NoArgsIsHelpError as wanted:
+        wanted.show()
+        sys.exit(2)
     except Exception as error:
         if os.environ.get("IDP_DEBUG"):
             raise

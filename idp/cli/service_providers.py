@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import fields as dataclass_fields
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ def sp() -> None:
 @click.argument("source", metavar="METADATA_FILE_OR_URL")
 @click.option("--set", "more", multiple=True, metavar="KEY=VALUE", help="A setting, see above; repeat for more.")
 def add(source: str, more: tuple[str, ...]) -> None:
-    """Add an app from its SAML metadata, or replace the one with the same entityID. `-` reads standard input.
+    """Add an app from its SAML metadata, or bring new metadata of a known one, whose settings stay. `-` reads standard input.
 
     Settings: name, name_id_format (persistent, transient, email, unspecified), sign_response (true, false), encrypt
     (never, when_possible, always), second_factor_required (true, false), attributes.NAME=FIELD.
@@ -40,7 +41,19 @@ def add(source: str, more: tuple[str, ...]) -> None:
     settings = pairs(more, allowed=lambda name: name in _SETTINGS or name.startswith("attributes."))
     with installation() as parts:
         found = service_provider_from_metadata(_read(parts, source), parts.clock(), **settings)
+        before = parts.apps.service_provider(found.id)
+        found = _with_kept_settings(found, before, settings) if before else found
         show(_facts(parts.apps.put_service_provider(found, actor=ACTOR)))
+
+
+def _with_kept_settings(
+    found: "ServiceProvider", before: "ServiceProvider", given: dict[str, str]
+) -> "ServiceProvider":
+    """Fresh metadata of a known app leaves its settings alone: a refresh must not weaken what was decided about it."""
+    kept = {name: getattr(before, name) for name in _SETTINGS if name not in given}
+    if not any(name.startswith("attributes.") for name in given):
+        kept["attributes"] = before.attributes
+    return replace(found, **kept)
 
 
 def _read(parts: "Parts", source: str) -> bytes:
@@ -48,11 +61,11 @@ def _read(parts: "Parts", source: str) -> bytes:
     from idp.base.errors import Refused
 
     if source == "-":
-        return sys.stdin.buffer.read(MAX_METADATA_BYTES)
+        return sys.stdin.buffer.read(MAX_METADATA_BYTES + 1)
     if not source.startswith(("http://", "https://")):
         try:
             with Path(source).open("rb") as file:
-                return file.read(MAX_METADATA_BYTES)
+                return file.read(MAX_METADATA_BYTES + 1)
         except OSError as error:
             raise click.UsageError(f"The file {source} cannot be read ({error.strerror})") from None
     from idp.base.net import Unreachable, fetch, policy_for

@@ -152,7 +152,7 @@ class Supervisor:
             api.environment["IDP_API__ISSUER"] = issuer
             api.terminate()
             api.join(time.monotonic() + STOP_SECONDS)
-            api.start()
+            api.due = time.monotonic()  # started like one that had died: with another try when the machine has no room
 
     def _end(self) -> None:
         for child in self.children:

@@ -89,7 +89,8 @@ def _installed(user: User) -> Installed:
         issuer=p.installation.issuer,
         users=len(users),
         administrators=sum(1 for one in users if one.is_administrator and not one.disabled),
-        apps=len(p.apps.clients()) + len(p.apps.service_providers()),
+        # A client without a grant, as the companion's own, only asks about tokens: it is no app.
+        apps=sum(bool(client.grant_types) for client in p.apps.clients()) + len(p.apps.service_providers()),
         upstreams=len(p.upstreams.for_sign_in()),
     )
 

@@ -207,6 +207,15 @@ def test_many_takers_never_get_the_same_message(bench: Bench) -> None:
     assert sorted(got) == list(range(60))
 
 
+@pytest.mark.parametrize("receipt", ["x", "é" * 200, "n" * 200, "é.x", ".", "x" * 100 + ".y", "\0", "😀.x"])
+def test_a_strange_receipt_is_unknown_and_costs_nobody_a_lease(bench: Bench, receipt: str) -> None:
+    bench.publish("a")
+    delivery = until(bench.take, "the message")
+    assert not bench.broker.ack(bench.queue, receipt, "worker")
+    assert not bench.broker.reject(bench.queue, receipt, "worker", "no")
+    assert bench.broker.ack(bench.queue, delivery.receipt, "worker")
+
+
 def test_a_message_can_be_settled_through_another_node(bench: Bench) -> None:
     for body in ("a", "b", "c"):
         bench.publish(body)
@@ -275,11 +284,12 @@ def test_what_others_put_into_our_queues_on_the_broker_becomes_a_dead_letter(
     broker.declare("foreign")
     connection = pika.BlockingConnection(pika.URLParameters(rabbitmq_url))
     half = b'{"id":1,"body":1,"priority":1,"subject":null,"client_id":1,"published_at":1}'
-    for body in (b"\xff\xfe", b"[]", b"{}", b'{"id":1}', half):
+    deep = b"[" * 100_000 + b"]" * 100_000
+    for body in (b"\xff\xfe", b"[]", b"{}", b'{"id":1}', half, deep):
         connection.channel().basic_publish("", "sheaf:foreign:4", body)
     connection.close()
     assert broker.take(Want("foreign", "worker", 60, 5)) is None
-    for _ in range(5):
+    for _ in range(6):
         letter = until(lambda: broker.take(Want("foreign", "worker", 60, 5, dead=True)), "the dead letter")
         assert letter.envelope.dead_reason == "not a message of this API"
     broker.close()

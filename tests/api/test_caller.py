@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, RSAKey
 
 from tests.api.conftest import Companion, refusal
 
@@ -108,6 +108,15 @@ def test_a_token_signed_by_somebody_else_under_a_known_kid_is_refused(companion:
     stranger = ECKey.generate_key("P-256", {"kid": "ec"})
     header = {"alg": "ES256", "kid": "ec", "typ": "at+jwt"}
     token = jwt.encode(header, companion.issuer.claims(), stranger, algorithms=["ES256"])
+    assert judged(companion, token) == (401, "invalid_signature")
+
+
+def test_a_key_that_is_published_for_one_algorithm_verifies_no_other(companion: Companion) -> None:
+    companion.issuer.add_key("rsa", "RS256")
+    without_alg = RSAKey.import_key(companion.issuer.keys["rsa"].as_pem(private=True))
+    header = {"alg": "PS256", "kid": "rsa", "typ": "at+jwt"}
+    token = jwt.encode(header, companion.issuer.claims(), without_alg, algorithms=["PS256"])
+    assert judged(companion, companion.issuer.mint(kid="rsa")) == (200, "")
     assert judged(companion, token) == (401, "invalid_signature")
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from idp.api import acl, query, update
 from idp.api import commands as c
 from idp.api.caller import ALGORITHMS
+from idp.api.document_store.contract import PAGE_BYTES
 from idp.api.transports.rest import HTTP_CODES, ROUTES
-from idp.api.wire import MAX_BODY_BYTES
+from idp.api.wire import MAX_BODY_BYTES, MAX_BODY_NESTING
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "companion.md").read_text()
@@ -60,9 +61,10 @@ def test_every_refusal_is_listed_and_every_listed_one_exists() -> None:
 
 def test_the_limits_are_those_of_the_code() -> None:
     limits = "\n".join(" ".join(row) for row in rows("Limits"))
-    for value in (MAX_BODY_BYTES, update.MAX_DOCUMENT_BYTES):
+    for value in (MAX_BODY_BYTES, update.MAX_DOCUMENT_BYTES, PAGE_BYTES):
         assert f"{value:,} bytes" in limits
     assert f"{update.MAX_NESTING} levels" in limits
+    assert f"JSON of {MAX_BODY_NESTING} levels" in limits
     assert f"{query.MAX_TERMS} conditions, {query.MAX_DEPTH} levels, {query.MAX_IN} values" in limits
     assert c.COLLECTION in limits
     assert f"{c.MAX_QUEUE_NAME} characters" in limits

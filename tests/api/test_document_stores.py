@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from idp.api import acl, query
 from idp.api.brokers.embedded import EmbeddedBroker
 from idp.api.document_store.contract import Document, DocumentStore, Duplicate, Find, view
 from idp.api.document_store.sqlite import SqliteDocumentStore
+from idp.api.sqlite_file import SqliteFile
 from idp.base.errors import Refused
 from tests.api.test_acl import random_acl, random_who
 from tests.support.mongo import real_server
@@ -53,7 +55,7 @@ def document(id: str, data: dict[str, Any] | None = None, rules: acl.Acl | None 
 def find(store: DocumentStore, filter: dict[str, Any], sort: dict[str, int] | None = None, **more: Any) -> list[str]:
     asked = {"visible": None, "limit": 1000, **more}
     found = store.find("notes", Find(query.parse_filter(filter), query.parse_sort(sort or {}), **asked))
-    return [d.id for d in found]
+    return [d.id for d in found.documents]
 
 
 def test_a_document_comes_back_as_it_was_stored(store: DocumentStore) -> None:
@@ -233,6 +235,35 @@ def test_a_query_that_takes_too_long_is_refused(tmp_path: Path, monkeypatch: pyt
     store.close()
 
 
+def test_a_query_that_takes_too_long_with_one_single_document_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("idp.api.document_store.sqlite.QUERY_SECONDS", 0.3)
+    store = SqliteDocumentStore(tmp_path / "d.db")
+    store.insert(document("d1", {"a": [1] * 200_000}))
+    began = time.monotonic()
+    with pytest.raises(Refused, match="query_too_slow"):
+        find(store, {"$nor": [{"a": {"$in": list(range(number, number + 1000))}} for number in range(2, 92)]})
+    assert time.monotonic() - began < 3
+    store.close()
+
+
+def test_after_a_commit_that_failed_the_same_thread_can_write_again(tmp_path: Path) -> None:
+    file = SqliteFile(
+        tmp_path / "d.db", "CREATE TABLE t (id PRIMARY KEY, of REFERENCES t DEFERRABLE INITIALLY DEFERRED)", "store"
+    )
+    with file.reading():
+        pass
+    file._connection().execute("PRAGMA foreign_keys = ON")  # a COMMIT with a deferred violation fails, and stays open
+    with pytest.raises(Refused, match="store_unavailable"), file.transaction() as connection:
+        connection.execute("INSERT INTO t VALUES (1, 7)")
+    with file.transaction() as connection:
+        connection.execute("INSERT INTO t VALUES (2, NULL)")
+    with file.reading() as connection:
+        assert connection.execute("SELECT id FROM t").fetchall() == [(2,)]
+    file.close()
+
+
 def test_a_store_that_is_locked_for_too_long_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("idp.api.sqlite_file.BUSY_SECONDS", 0.1)
     store = SqliteDocumentStore(tmp_path / "d.db")
@@ -284,10 +315,11 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_a_mongodb_that_does_not_answer_is_a_refusal_without_its_password() -> None:
-    from idp.api.document_store.mongo import MongoDocumentStore
+def test_a_mongodb_that_does_not_answer_is_a_refusal_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    from idp.api.document_store import mongo
 
-    store = MongoDocumentStore("mongodb://ada:hunter2@127.0.0.1:9/x?serverSelectionTimeoutMS=300")
+    monkeypatch.setattr(mongo, "CALL_SECONDS", 0.5)
+    store = mongo.MongoDocumentStore("mongodb://ada:hunter2@127.0.0.1:9/x")
     with pytest.raises(Refused) as refused:
         store.get("notes", "d1")
     assert (refused.value.code, refused.value.status) == ("store_unavailable", 503)

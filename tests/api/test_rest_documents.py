@@ -157,7 +157,7 @@ def test_a_write_at_an_old_version_is_refused_with_the_present_one(companion: Co
         "invalid_request",
     )
     assert companion.call("PUT", path, ada, {"data": {}, "version": 2}).status_code == 200
-    for strange in ("1", 'W/"3"', '"x"', '"3", "4"', '""', '"' + "9" * 30 + '"'):
+    for strange in ("1", 'W/"3"', '"x"', '"3", "4"', '""', "", " ", '"' + "9" * 30 + '"'):
         assert refusal(companion.call("DELETE", path, ada, headers={"If-Match": strange})) == (400, "bad_if_match")
     assert companion.call("DELETE", path, ada, headers={"If-Match": "*"}).status_code == 204
 
@@ -226,6 +226,27 @@ def test_pages_give_every_document_once(companion: Companion, sort: dict[str, in
         body["cursor"] = page["cursor"]
     assert pages == 5
     assert sorted(seen) == list(range(23))
+
+
+@pytest.mark.parametrize("sort", [{}, {"n": -1}])
+def test_a_page_of_large_documents_ends_early_and_the_next_one_goes_on(
+    companion: Companion, monkeypatch: pytest.MonkeyPatch, sort: dict[str, int]
+) -> None:
+    monkeypatch.setattr("idp.api.document_store.contract.PAGE_BYTES", 10_000)
+    ada = companion.as_user()
+    for number in range(7):
+        companion.insert(ada, {"n": number, "text": "x" * 4_000})
+    body: dict[str, Any] = {"sort": sort}
+    sizes, seen = [], []
+    while len(sizes) < 9:
+        page = companion.call("POST", "/documents/notes/query", ada, body).json
+        sizes.append(len(page["documents"]))
+        seen += [document["data"]["n"] for document in page["documents"]]
+        body["cursor"] = page["cursor"]
+        if page["cursor"] is None:
+            break
+    assert sizes == [3, 3, 1]
+    assert seen == sorted(range(7), reverse=bool(sort))
 
 
 def test_a_cursor_works_only_unchanged_for_its_caller_and_its_query(companion: Companion) -> None:

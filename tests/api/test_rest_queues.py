@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from idp.api.wire import MAX_BODY_NESTING
 from tests.api.conftest import Companion, refusal
 
 
@@ -58,6 +59,20 @@ def test_a_message_goes_from_one_caller_to_another_and_says_who_sent_it(jobs: Co
 def test_any_json_value_is_a_message(jobs: Companion, body: Any) -> None:
     assert publish(jobs, jobs.as_user("bob"), body).status_code == 201
     assert take(jobs, jobs.as_app())["body"] == body
+
+
+def test_a_message_that_could_not_be_given_to_its_taker_is_refused_when_it_is_sent(jobs: Companion) -> None:
+    sender, worker = jobs.as_user("bob"), jobs.as_app()
+    deepest: Any = "x"
+    for _ in range(MAX_BODY_NESTING - 1):
+        deepest = [deepest]
+    assert publish(jobs, sender, deepest).status_code == 201
+    assert take(jobs, worker)["body"] == deepest
+    for depth in (MAX_BODY_NESTING, 260, 500, 900):
+        text = '{"body":' + '{"a":' * depth + "1" + "}" * depth + "}"
+        answer = jobs.call("POST", "/queues/jobs/messages", sender, data=text.encode(), content_type="application/json")
+        assert refusal(answer) == (400, "malformed_json"), depth
+    assert take(jobs, worker) is None
 
 
 def test_publish_consume_and_manage_are_rights_of_their_own(jobs: Companion) -> None:

@@ -179,6 +179,13 @@ def test_a_service_provider_is_added_from_a_file_listed_shown_and_removed(shell:
     assert added["attributes"] == {"mail": "email"}
     assert shell.json("sp", "list") == [{"entity_id": added["entity_id"], "name": "Wiki"}]
     assert "AssertionConsumerService" in shell.json("sp", "show", added["entity_id"])["metadata"]
+    again = shell.json("sp", "add", metadata, "--set", "encrypt=when_possible")  # new metadata, the same settings
+    assert (again["name"], again["name_id_format"], again["attributes"]) == (
+        added["name"],
+        added["name_id_format"],
+        added["attributes"],
+    )
+    assert again["encrypt"] == "when_possible"
     assert shell.json("sp", "remove", added["entity_id"])["removed"] is True
     assert shell.json("sp", "list") == []
 

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,3 +132,15 @@ def test_a_folder_that_is_not_of_the_demo_is_not_cleared(tmp_path: Path) -> None
         assert process.process.wait(30) == 1
     assert (folder / "precious.txt").read_text() == "keep me"
     assert "is not a folder of the demo" in process.log_text()
+
+
+def test_a_port_that_is_taken_is_named_before_anything_starts(tmp_path: Path) -> None:
+    demo = Demo(tmp_path)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", demo.ports["port"]))
+        other.listen(1)
+        with demo.process as process:
+            assert process.process is not None
+            assert process.process.wait(30) == 1
+    assert f"Port {demo.ports['port']} is taken" in process.log_text()
+    assert not (tmp_path / "demo-data" / "sheaf").exists()

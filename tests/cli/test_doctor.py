@@ -5,6 +5,7 @@ import secrets
 import sqlite3
 
 from tests.cli.conftest import Shell
+from tests.support.ports import free_port
 
 
 def findings(report: dict) -> dict[str, dict]:
@@ -24,7 +25,7 @@ def report_of(shell: Shell, code: int, **env: str) -> dict:
 def test_a_healthy_installation_that_is_stopped_is_in_order(shell: Shell) -> None:
     shell.json("user", "add", "root", "--email", "root@example.org", "--admin", "--totp")
     shell.json("keys", "list")
-    report = report_of(shell, 0)
+    report = report_of(shell, 0, IDP_SERVER__PORT=str(free_port()))  # somebody's `make run` may be at 8000
     found = findings(report)
     assert found["data folder"]["detail"].endswith("(mode 0700)")
     assert found["secrets/seal.key"]["detail"].endswith("(mode 0600)")

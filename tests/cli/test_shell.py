@@ -70,6 +70,13 @@ def test_a_wrong_word_is_one_line_with_a_cure_and_exit_code_2(shell: Shell) -> N
     assert (code, line) == (2, "No such command 'nope'. Try: idp user --help")
 
 
+@pytest.mark.parametrize("words", [[], ["user"]])
+def test_a_group_without_a_command_shows_its_help_as_it_is_written(shell: Shell, words: list[str]) -> None:
+    done = shell(*words, data=False)
+    assert done.returncode == 2
+    assert "\nCommands:\n  " in done.stderr
+
+
 def test_a_missing_option_is_named(shell: Shell) -> None:
     code, line = shell.refused("user", "add", "ada")
     assert code == 2
@@ -155,6 +162,7 @@ PRODUCTION = {"IDP_MODE": "production", "IDP_ISSUER": "https://login.example.org
     [
         ({"IDP_ISSUER": ""}, "issuer", "Set issuer: https://"),
         ({"IDP_ISSUER": "http://login.example.org"}, "issuer", "Put TLS in front"),
+        ({"IDP_ISSUER": "HTTPS://login.example.org"}, "issuer", "set issuer: https://"),
         ({}, "seal_key", "Set IDP_SEAL_KEY_FILE"),
         ({"IDP_SEAL_KEY": "changeme"}, "seal_key", "openssl rand -base64 32"),
     ],

@@ -17,6 +17,11 @@ from tests.support.clock import FakeClock
 
 
 @pytest.fixture
+def new_store(store_with_keys: Path) -> Path:
+    return store_with_keys
+
+
+@pytest.fixture
 def xmlsec(tmp_path: Path) -> Xmlsec:
     needs.need(needs.XMLSEC1)
     folder = tmp_path / "xmlsec"

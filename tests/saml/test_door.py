@@ -24,9 +24,11 @@ from idp.protocols.saml import names, xml
 from idp.protocols.saml.crypto import bare, public_key, verify_element
 from idp.protocols.saml.sp_metadata import service_provider_from_metadata
 from idp.services.rotate_keys import RotateKeys
+from idp.storage.sqlite import SqliteRepository
 from tests.saml.peer import NS, Sp, contexts, form, one
 from tests.support.clock import FakeClock
 from tests.support.html import parse
+from tests.support.quick import SEAL_KEY_TEXT, quick
 
 ISSUER = "http://localhost"
 SSO = f"{ISSUER}/saml/sso"
@@ -79,15 +81,14 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path, clock: FakeClock) -> Iterator[House]:
-    settings = Settings(data=str(tmp_path / "data"), issuer=ISSUER)
-    app = create_app(settings, clock=clock)
+def house(repo: SqliteRepository, tmp_path: Path, clock: FakeClock) -> Iterator[House]:
+    settings = Settings(data=str(tmp_path / "data"), issuer=ISSUER, seal_key=SEAL_KEY_TEXT)
+    app = quick(create_app(settings, repo=repo, clock=clock))
     parts: Parts = app.extensions["sheaf"]
     user = parts.users.add("ada", email="ada@example.org", name="Ada", email_verified=True, actor="test")
     parts.repo.insert(service_provider_from_metadata(PEER.metadata(), clock(), name="Wiki <1>"))
     with app.test_client() as browser:
         yield House(app, parts, clock, browser, user.id)
-    parts.repo.close()
 
 
 def test_the_metadata_is_served_and_names_this_house(house: House) -> None:

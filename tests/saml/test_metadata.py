@@ -93,6 +93,10 @@ def test_the_parts_of_a_role_may_stand_in_any_order() -> None:
         "https://sp.example/a b",
         "https://sp.example:99999/acs",
         "HTTP://sp.example/acs",
+        "https://sp.example;script-src/acs",
+        "https://*.example/acs",
+        "https://'self'/acs",
+        "https://sp.example,x/acs",
     ],
 )
 def test_an_acs_that_is_not_https_or_loopback_is_refused(url: str) -> None:

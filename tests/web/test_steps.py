@@ -1,4 +1,4 @@
-"""No step of a sign-in can be skipped, sent twice with profit, or continued in another browser (B67 to B72)."""
+"""No step of a sign-in can be skipped, sent twice with profit, or continued in another browser."""
 
 from idp.domain.session import Session
 from tests.web.house import PASSWORD, RESUME, Browser, House, Person

@@ -124,7 +124,7 @@ class RabbitBroker:
         """None when it became a dead letter instead."""
         try:
             envelope = Envelope.unpack(held.body)
-        except (ValueError, TypeError):  # put there past this API
+        except (ValueError, TypeError, RecursionError):  # put there past this API
             foreign = Envelope("foreign", held.body.decode(errors="replace"), 0, "", "", timestamp(self._clock()))
             self._bury(link, held, foreign, "not a message of this API")
             return None
@@ -149,7 +149,7 @@ class RabbitBroker:
         def job(link: Link) -> None:
             if node == link.node:
                 answer.set_result(self._settle_asked(link, question))
-            elif node.isalnum():
+            elif node.isascii() and node.isalnum():  # else its name may not fit AMQP, which would end the connection
                 link.ask_node(node, question, answer)
             else:
                 answer.set_result(False)

@@ -1,6 +1,6 @@
 """Owns what a document store must do. Who may do it is decided in documents.py, what a query means in query.py."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -8,6 +8,7 @@ from idp.api.acl import Acl
 from idp.api.query import SYSTEM_FIELDS, Node, Sort
 
 QUERY_SECONDS = 5.0
+PAGE_BYTES = 4_000_000  # documents are up to 1 MB: a page of a thousand would not fit into memory
 
 
 class Duplicate(Exception):  # noqa: N818
@@ -39,8 +40,9 @@ def view(document: Document) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """where, sort: see query.py. visible: keys from acl.wanted_keys. Of the sorted matches, `skip` are left out and
-    `limit` given. after: with the sort by _id alone, only documents behind this id."""
+    """where, sort: see query.py. visible: keys from acl.wanted_keys. Of the sorted matches, `skip` are left out and at most
+    `limit` given: fewer when those before have reached PAGE_BYTES. after: with the sort by _id alone, only documents
+    behind this id."""
 
     where: Node
     sort: Sort
@@ -48,6 +50,26 @@ class Find:
     limit: int
     skip: int = 0
     after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """more: further documents match."""
+
+    documents: Sequence[Document]
+    more: bool
+
+
+def page_of(sized: Iterator[tuple[Document, int]], limit: int) -> Found:
+    """The first documents of `sized` (document, bytes of its data) that make one page; the rest is not read."""
+    documents: list[Document] = []
+    size = 0
+    for document, bytes_of_it in sized:
+        if len(documents) == limit or size >= PAGE_BYTES:
+            return Found(documents, more=True)
+        documents.append(document)
+        size += bytes_of_it
+    return Found(documents, more=False)
 
 
 class DocumentStore(Protocol):
@@ -58,7 +80,7 @@ class DocumentStore(Protocol):
 
     def get(self, collection: str, id: str) -> Document | None: ...
 
-    def find(self, collection: str, asked: Find) -> Sequence[Document]:
+    def find(self, collection: str, asked: Find) -> Found:
         """Raises Refused 400 query_too_slow after QUERY_SECONDS."""
 
     def replace_if(self, document: Document) -> bool:

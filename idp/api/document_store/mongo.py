@@ -4,10 +4,11 @@ Every write waits for the majority and the journal; reads see only what the majo
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import bson
 import pymongo
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -16,7 +17,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from idp.api import acl
-from idp.api.document_store.contract import QUERY_SECONDS, Document, Duplicate, Find
+from idp.api.document_store.contract import QUERY_SECONDS, Document, Duplicate, Find, Found, page_of
 from idp.api.problems import bad_request, unavailable
 from idp.api.query import mongo_path, to_mongo
 from idp.base.errors import Misconfigured
@@ -60,7 +61,7 @@ class MongoDocumentStore:
             raw = self._collection(collection).find_one({"_id": id})
         return _document(collection, raw) if raw else None
 
-    def find(self, collection: str, asked: Find) -> Sequence[Document]:
+    def find(self, collection: str, asked: Find) -> Found:
         parts: list[Raw] = []
         if asked.visible is not None:  # first, so that the index on it is used
             keys = sorted(asked.visible)
@@ -72,9 +73,9 @@ class MongoDocumentStore:
         sort = [(mongo_path(path), direction) for path, direction in asked.sort]
         with _errors():
             cursor = self._collection(collection).find({"$and": parts} if parts else {})
-            cursor = cursor.sort(sort).skip(asked.skip).limit(asked.limit).max_time_ms(int(QUERY_SECONDS * 1000))
+            cursor = cursor.sort(sort).skip(asked.skip).limit(asked.limit + 1).max_time_ms(int(QUERY_SECONDS * 1000))
             try:
-                return [_document(collection, raw) for raw in cursor]
+                return page_of(((_document(collection, raw), len(bson.encode(raw))) for raw in cursor), asked.limit)
             except ExecutionTimeout:
                 message = f"The query took longer than {QUERY_SECONDS:g} s. Narrow it."
                 raise bad_request("query_too_slow", message) from None

@@ -7,7 +7,7 @@ import heapq
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cmp_to_key
 from itertools import islice
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from idp.api import acl
-from idp.api.document_store.contract import QUERY_SECONDS, Document, Duplicate, Find, view
+from idp.api.document_store.contract import QUERY_SECONDS, Document, Duplicate, Find, Found, page_of, view
 from idp.api.problems import bad_request
-from idp.api.query import Sort, sort_key, to_predicate
+from idp.api.query import Sort, Tick, sort_key, to_predicate
 from idp.api.sqlite_file import SqliteFile
 
 SCHEMA = """
@@ -33,7 +33,6 @@ CREATE TABLE IF NOT EXISTS rule (
 CREATE INDEX IF NOT EXISTS rule_of_document ON rule (collection, id, effect, key)
 """
 COLUMNS = "collection, id, version, created_at, created_by, updated_at, updated_by, acl, data"
-CHECK_EVERY = 200  # documents between two looks at the clock
 
 
 class SqliteDocumentStore:
@@ -50,20 +49,21 @@ class SqliteDocumentStore:
 
     def get(self, collection: str, id: str) -> Document | None:
         with self._file.reading() as connection:
-            sql = f"SELECT {COLUMNS} FROM document WHERE collection = ? AND id = ?"  # noqa: S608  (constant)
-            row = connection.execute(sql, (collection, id)).fetchone()
+            row = _get(connection, collection, id)
         return _document(row) if row else None
 
-    def find(self, collection: str, asked: Find) -> Sequence[Document]:
-        matches = to_predicate(asked.where)
+    def find(self, collection: str, asked: Find) -> Found:
+        in_time = _limit_of_time()
+        matches = to_predicate(asked.where, in_time)
         with self._file.reading() as connection:
-            found = (d for d in self._visible(connection, collection, asked) if matches(view(d)))
-            count = asked.skip + asked.limit
+            found = (d for d in self._visible(connection, collection, asked, in_time) if matches(view(d[0])))
             if asked.sort == ((("_id",), 1),):  # the order in which they are read
-                return list(islice(found, asked.skip, count))
-            return [s.document for s in heapq.nsmallest(count, (_Sorted.by(asked.sort, d) for d in found))][
-                asked.skip :
-            ]
+                return page_of(islice(found, asked.skip, None), asked.limit)
+            # Only places and ids are held while all are sorted; the documents of the page are read again, as they were.
+            places = (_Sorted.by(asked.sort, d) for d, _ in found)
+            ids = [s.id for s in heapq.nsmallest(asked.skip + asked.limit + 1, places)][asked.skip :]
+            rows = (_get(connection, collection, id) for id in ids)
+            return page_of(((_document(row), len(row[8])) for row in rows if row), asked.limit)
 
     def replace_if(self, document: Document) -> bool:
         row = _row(document)
@@ -92,8 +92,10 @@ class SqliteDocumentStore:
     def close(self) -> None:
         self._file.close()
 
-    def _visible(self, connection: sqlite3.Connection, collection: str, asked: Find) -> Iterator[Document]:
-        """In the order of ids. The same rule as acl.may: one allowed key at least, no denied one."""
+    def _visible(
+        self, connection: sqlite3.Connection, collection: str, asked: Find, in_time: Tick
+    ) -> Iterator[tuple[Document, int]]:
+        """With the bytes of their data, in the order of ids. As acl.may: one allowed key at least, no denied one."""
         where, values = ["collection = ?"], [collection]
         if asked.after is not None:
             where.append("id > ?")
@@ -106,11 +108,25 @@ class SqliteDocumentStore:
                 where.append(f"id {verb} ({chosen})")
                 values += [collection, *keys]
         sql = f"SELECT {COLUMNS} FROM document WHERE {' AND '.join(where)} ORDER BY id"  # noqa: S608  (constants and marks)
-        deadline = time.monotonic() + QUERY_SECONDS
-        for number, row in enumerate(connection.execute(sql, values)):
-            if number % CHECK_EVERY == 0 and time.monotonic() > deadline:
-                raise bad_request("query_too_slow", f"The query took longer than {QUERY_SECONDS:g} s. Narrow it.")
-            yield _document(row)
+        for row in connection.execute(sql, values):
+            in_time()
+            yield _document(row), len(row[8])
+
+
+def _limit_of_time() -> Tick:
+    """To be called while a query works. Raises Refused 400 query_too_slow."""
+    deadline = time.monotonic() + QUERY_SECONDS
+
+    def in_time() -> None:
+        if time.monotonic() > deadline:
+            raise bad_request("query_too_slow", f"The query took longer than {QUERY_SECONDS:g} s. Narrow it.")
+
+    return in_time
+
+
+def _get(connection: sqlite3.Connection, collection: str, id: str) -> Any:
+    sql = f"SELECT {COLUMNS} FROM document WHERE collection = ? AND id = ?"  # noqa: S608  (constant)
+    return connection.execute(sql, (collection, id)).fetchone()
 
 
 def _row(document: Document) -> tuple[Any, ...]:
@@ -141,15 +157,15 @@ def _write_rules(connection: sqlite3.Connection, document: Document) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Sorted:
-    """A document with its place in a sort of several directions."""
+    """The id of a document with its place in a sort of several directions."""
 
     place: tuple[Any, ...]
-    document: Document
+    id: str
 
     @classmethod
     def by(cls, sort: Sort, document: Document) -> "_Sorted":
         seen = view(document)
-        return cls(tuple(_place(sort_key(seen, path, way), way) for path, way in sort), document)
+        return cls(tuple(_place(sort_key(seen, path, way), way) for path, way in sort), document.id)
 
     def __lt__(self, other: "_Sorted") -> bool:
         return self.place < other.place

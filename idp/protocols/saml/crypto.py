@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from lxml import etree
@@ -82,11 +82,11 @@ def public_key(certificate: str) -> PublicKey:
     """
     body = "".join(line for line in certificate.split() if not line.startswith("-----") and not line.endswith("-----"))
     try:
-        if "BEGIN" in certificate:
+        if "-----BEGIN" in certificate:
             key = x509.load_pem_x509_certificate(certificate.encode()).public_key()
         else:
             key = x509.load_der_x509_certificate(base64.b64decode(body, validate=True)).public_key()
-    except (ValueError, binascii.Error):
+    except (ValueError, binascii.Error, UnsupportedAlgorithm):
         raise BadSignature("the certificate cannot be read") from None
     if isinstance(key, rsa.RSAPublicKey) and key.key_size >= MIN_RSA_BITS:
         return key

@@ -22,7 +22,7 @@ from idp.protocols.saml.request import AuthnRequest
 if TYPE_CHECKING:
     from idp.protocols.saml.door import Answer, Door
     from idp.protocols.saml.inbound import Received
-    from idp.services.sign_in import Draft
+    from idp.services.attempts import Draft
 
 saml = Blueprint("saml", __name__, url_prefix="/saml")
 RESUME = "/saml/resume"

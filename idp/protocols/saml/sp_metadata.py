@@ -3,6 +3,7 @@
 Leaves storing it to idp.services.manage_apps, and our own metadata to `metadata`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ _ORDER = (
     *("SingleLogoutService", "ManageNameIDService", "NameIDFormat", "AssertionConsumerService"),
     "AttributeConsumingService",
 )
+_AUTHORITY = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
 MAX_URI = 1024  # SAML Core 8.3.6: entity identifiers
 
 
@@ -159,6 +161,8 @@ def check_post_url(url: str) -> None:
         raise BadMetadata("an AssertionConsumerService is not a URL") from None
     if any(not ("!" <= c <= "~") or c in '"<>\\^`{|}' for c in url) or len(url) > MAX_URI:
         raise BadMetadata("an AssertionConsumerService holds characters that a URL cannot have")
+    if not _AUTHORITY.fullmatch(parts.netloc.rpartition("@")[2]):  # it becomes part of our Content-Security-Policy
+        raise BadMetadata("an AssertionConsumerService has a host that is none")
     if "#" in url or parts.username is not None or not parts.hostname:
         raise BadMetadata("an AssertionConsumerService has a fragment, a user name or no host")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback_url(url)):

@@ -1,0 +1,51 @@
+"""Owns what an application in this process needs and a run makes only once: signing keys and compiled templates.
+
+Tests of how keys are made, published and rotated make their own (tests/oidc/test_keys.py, and the real installations).
+"""
+
+import base64
+
+from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
+
+from idp.crypto.new_keys import make_key
+from idp.crypto.seal import Seal
+from idp.domain.signing_key import KeyState, KeyUse
+from idp.ports import Repository
+from tests.support.clock import START
+
+SEAL_KEY = bytes(range(32))
+SEAL_KEY_TEXT = base64.b64encode(SEAL_KEY).decode()  # for the setting `seal_key`
+USES: tuple[KeyUse, ...] = ("id_token", "access_token", "saml")
+STATES: tuple[KeyState, ...] = ("current", "next")
+
+
+def furnish(repo: Repository) -> None:
+    """Put a current and a next key for every use into an empty store; its settings must name SEAL_KEY_TEXT."""
+    for use in USES:
+        for state in STATES:
+            repo.insert(make_key(use, state, Seal(SEAL_KEY), START))
+
+
+class _Compiled(BytecodeCache):
+    """Templates in memory, known by their text."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if kept := self.kept.get((bucket.key, bucket.checksum)):
+            bucket.bytecode_from_string(kept)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.kept[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
+
+
+def quick(app: Flask) -> Flask:
+    """The same application, with the templates that others have compiled already."""
+    app.jinja_env.bytecode_cache = _COMPILED
+    return app
