@@ -3,6 +3,7 @@
 How the things behind the fixtures work is in tests/support.
 """
 
+import shutil
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,12 +71,41 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a store in which nothing is, to be copied: making its tables takes longer than most tests."""
+    from idp.storage.sqlite import SqliteRepository
+
+    path = tmp_path_factory.mktemp("empty-store") / "idp.db"
+    SqliteRepository(path, FakeClock()).close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def store_with_keys(empty_store: Path) -> Path:
+    """The same with signing keys in it, sealed with support/quick.SEAL_KEY."""
+    from idp.storage.sqlite import SqliteRepository
+    from tests.support.quick import furnish
+
+    path = Path(shutil.copy(empty_store, empty_store.with_name("with-keys.db")))
+    repository = SqliteRepository(path, FakeClock())
+    furnish(repository)
+    repository.close()
+    return path
+
+
 @pytest.fixture
-def repo(tmp_path: Path, clock: FakeClock) -> Iterator["SqliteRepository"]:
+def new_store(empty_store: Path) -> Path:
+    """What `repo` begins with. Tests of a running application take `store_with_keys` instead."""
+    return empty_store
+
+
+@pytest.fixture
+def repo(tmp_path: Path, clock: FakeClock, new_store: Path) -> Iterator["SqliteRepository"]:
     """The embedded store on a fresh file, on the test's clock."""
     from idp.storage.sqlite import SqliteRepository
 
-    repository = SqliteRepository(tmp_path / "idp.db", clock)
+    repository = SqliteRepository(Path(shutil.copy(new_store, tmp_path / "idp.db")), clock)
     yield repository
     repository.close()
 

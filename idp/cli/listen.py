@@ -82,13 +82,20 @@ def listen(listener: Listener) -> NoReturn:
         log_access=False,
     )
     failed: list[bool] = []
+    said: list[bool] = []
 
     def give_up(*_: object) -> None:
         failed.append(True)
         server.signal_handler_interrupt()
 
+    def ready(*_: object) -> None:
+        if not said and not listener.supervised:
+            said.append(True)
+            sys.stderr.write(f"Serving on {listener.host} port {listener.port}. Stop with Ctrl-C.\n")
+
     def started() -> None:
         signal.signal(signal.SIGUSR1, give_up)
+        signal.signal(signal.SIGUSR2, ready)
         if listener.supervised:
             threading.Thread(target=_until_stdin_ends, name="supervisor-watch", daemon=True).start()
 
@@ -112,6 +119,7 @@ def _application(target: str, threads: int) -> Any:
             raise
         os.kill(os.getppid(), signal.SIGUSR1)  # trying again would fail in the same way
         raise SystemExit(1) from None
+    os.kill(os.getppid(), signal.SIGUSR2)
     return Bridge(built, threads)
 
 

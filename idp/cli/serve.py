@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from idp.cli.common import Command, note, shared
+from idp.cli.common import Command, shared
 
 if TYPE_CHECKING:
     from idp.base.config import Settings
@@ -36,8 +36,6 @@ def serve(half: str, host: str | None, port: int | None, supervised: bool) -> No
     os.environ.update(chosen.environment())
     # Replaces this process by one that has nothing loaded but the server: that one stays in memory.
     command = server_command(half, settings, supervised=supervised)
-    bound: Any = getattr(settings, section)
-    note(f"Serving on {bound.host} port {bound.port}. Stop with Ctrl-C.")
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(command[0], command)  # noqa: S606
