@@ -36,6 +36,21 @@ if TYPE_CHECKING:
     from flask import Flask
 
 SWEEP_SECONDS = 60.0
+# Answered from memory and the embedded store within about a millisecond: the server gives them no thread of their own.
+# Nothing here hashes a password or asks another server. Not with a store across the network: waiting for it needs threads.
+SHORT_PATHS = frozenset(
+    {
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration",
+        "/authorize",
+        "/healthz",
+        "/introspect",
+        "/jwks",
+        "/revoke",
+        "/token",
+        "/userinfo",
+    }
+)
 
 
 def build_parts(settings: Settings, *, repo: Repository | None = None, clock: Clock = system_clock) -> Parts:
@@ -143,6 +158,7 @@ def serve() -> "Flask":
     settings = config.load(os.environ.get("IDP_CONFIG"))
     log.set_up(settings.log.level)
     app = create_app(settings)
+    app.short_paths = SHORT_PATHS if settings.store.url.startswith("sqlite") else frozenset()  # type: ignore[attr-defined]
     threading.Thread(target=_sweep_for_ever, args=(app.extensions["sheaf"].repo,), name="sweeper", daemon=True).start()
     return app
 

@@ -7,7 +7,7 @@ finish theirs stop everything. Leaves limits for each half to its application, a
 import asyncio
 import io
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,11 +19,13 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Bridge:
-    """threads: how many requests are worked on at once."""
+    """threads: how many requests are worked on at once. short: paths whose answer takes less than changing to a thread
+    and back is worth; they are worked on right here, one after the other, between the threads."""
 
-    def __init__(self, application: Application, threads: int) -> None:
+    def __init__(self, application: Application, threads: int, short: Container[str] = ()) -> None:
         self._application = application
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._short = short
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
         headers = _headers(scope)
@@ -32,8 +34,12 @@ class Bridge:
         except (TimeoutError, EOFError) as error:
             proto.response_bytes(408 if isinstance(error, TimeoutError) else 400, [("connection", "close")], b"")
             return
-        loop = asyncio.get_running_loop()
-        status, answered, content = await loop.run_in_executor(self._pool, self._run, environ(scope, headers, body))
+        environment = environ(scope, headers, body)
+        if scope.path in self._short:
+            status, answered, content = self._run(environment)
+        else:
+            loop = asyncio.get_running_loop()
+            status, answered, content = await loop.run_in_executor(self._pool, self._run, environment)
         proto.response_bytes(status, answered, content)
 
     def _run(self, environment: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:

@@ -120,7 +120,7 @@ def _application(target: str, threads: int) -> Any:
         os.kill(os.getppid(), signal.SIGUSR1)  # trying again would fail in the same way
         raise SystemExit(1) from None
     os.kill(os.getppid(), signal.SIGUSR2)
-    return Bridge(built, threads)
+    return Bridge(built, threads, getattr(built, "short_paths", ()))
 
 
 def _allow_files() -> None:
