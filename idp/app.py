@@ -36,17 +36,15 @@ if TYPE_CHECKING:
     from flask import Flask
 
 SWEEP_SECONDS = 60.0
-# Answered from memory and the embedded store within about a millisecond: the server gives them no thread of their own.
+# Answered from memory and the embedded store, mostly within a millisecond: the server gives them no thread of their own.
 # Nothing here hashes a password or asks another server. Not with a store across the network: waiting for it needs threads.
 SHORT_PATHS = frozenset(
     {
         "/.well-known/oauth-authorization-server",
         "/.well-known/openid-configuration",
-        "/authorize",
         "/healthz",
         "/introspect",
         "/jwks",
-        "/revoke",
         "/token",
         "/userinfo",
     }
