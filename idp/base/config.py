@@ -6,11 +6,11 @@ Precedence: environment `IDP_SECTION__KEY` > configuration file > default. Unkno
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_origin
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from idp.base.errors import Misconfigured
 
@@ -19,6 +19,29 @@ MAX_CONFIG_BYTES = 1_000_000
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_from_text(cls, tree: object) -> object:
+        """The environment can only give text: lists are separated by blanks or commas, mappings are written as YAML."""
+        if not isinstance(tree, dict):
+            return tree
+        return {
+            name: _from_text(cls.model_fields[name].annotation, value) if name in cls.model_fields else value
+            for name, value in tree.items()
+        }
+
+
+def _from_text(wanted: Any, value: object) -> object:
+    kind = get_origin(wanted)
+    if not isinstance(value, str) or kind not in (tuple, dict):
+        return value
+    if kind is tuple and not value.strip().startswith("["):
+        return tuple(value.replace(",", " ").split())
+    try:
+        return yaml.safe_load(value) or kind()
+    except yaml.YAMLError:
+        raise ValueError("not YAML") from None
 
 
 class Server(Section):
@@ -32,6 +55,18 @@ class Server(Section):
     """Threads per worker process."""
     trusted_proxies: int = Field(0, ge=0, le=10)
     """How many reverse proxies stand in front and set X-Forwarded-For, -Proto and -Host. 0: these headers are ignored."""
+    proxy_addresses: tuple[str, ...] = ()
+    """Addresses or networks of these proxies. Only they may say which certificate a client showed."""
+    client_certificate_header: str = ""
+    """Header in which a proxy forwards the client's certificate (PEM, URL-encoded PEM, or base64 DER), for example `X-Client-Cert`."""
+    mtls_url: str = ""
+    """Base URL under which clients reach us with their certificate, when it is not the issuer (RFC 8705 section 5)."""
+    tls: bool = False
+    """Serve https (and HTTP/2) without a proxy: `idp run --tls`."""
+    tls_certificate: str = ""
+    """File with the certificate chain (PEM). Empty: one of our own is made in the data folder."""
+    tls_key: str = ""
+    """File with the private key of that certificate (PEM)."""
 
 
 class Store(Section):
@@ -97,6 +132,27 @@ class Oidc(Section):
     """Life of an ID token."""
     refresh_token_seconds: int = Field(2_592_000, ge=300)
     """Life of a refresh-token family."""
+    refresh_retry_seconds: int = Field(10, ge=0, le=60)
+    """So long a refresh token that was just used gives the same successor again, for an app that lost our answer."""
+    require_pushed_authorization_requests: bool = False
+    """Every app must push its authorization requests (RFC 9126)."""
+    pushed_request_seconds: int = Field(90, ge=10, le=600)
+    """Life of a pushed authorization request."""
+    device_code_seconds: int = Field(600, ge=60, le=1800)
+    """Life of a device code."""
+    dpop_nonce: bool = False
+    """Demand a nonce of ours in every DPoP proof (RFC 9449 section 8). Apps of profile fapi2 need none."""
+    rotate_keys_days: int = Field(90, ge=0, le=3650)
+    """So old the keys that sign tokens may become before they are rotated by themselves. 0: only by command."""
+
+
+class Registration(Section):
+    mode: Literal["closed", "token", "open"] = "closed"
+    """Dynamic client registration (RFC 7591): closed, token (an initial access token is needed), or open to anybody."""
+    scopes: tuple[str, ...] = ("openid", "profile", "email", "address", "phone", "offline_access")
+    """What apps that register themselves may ask for."""
+    software_statement_issuers: dict[str, str] = {}
+    """Issuer of software statements -> address of its JWK set. Statements of others are refused."""
 
 
 class Saml(Section):
@@ -155,6 +211,7 @@ class Settings(Section):
     sign_in: SignIn = SignIn()
     passwords: Passwords = Passwords()
     oidc: Oidc = Oidc()
+    registration: Registration = Registration()
     saml: Saml = Saml()
     net: Net = Net()
     log: Log = Log()

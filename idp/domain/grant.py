@@ -1,6 +1,8 @@
 """What a user allowed an application, and the codes and refresh tokens that hang on it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,9 @@ class Consent:
 class Grant:
     """One authorization: the refresh-token family and every access token hang on it. revoked_at ends them all.
 
-    user_id is None for client_credentials.
+    user_id is None for client_credentials. claims: the `claims` parameter of the request (OIDC Core 5.5) as far as it was
+    understood. confirmation: the key that refresh tokens are bound to (`jkt` RFC 9449, `x5t#S256` RFC 8705). actor: the
+    `act` claim of its tokens (RFC 8693 4.1).
     """
 
     id: str
@@ -34,6 +38,9 @@ class Grant:
     acr: str | None = None
     amr: tuple[str, ...] = ()
     nonce: str | None = None
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    confirmation: Mapping[str, str] = field(default_factory=dict)
+    actor: Mapping[str, Any] = field(default_factory=dict)
     revoked_at: float | None = None
     version: int = 0
 
@@ -76,3 +83,78 @@ class RevokedToken:
     id: str
     revoked_at: float
     expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpaqueToken:
+    """An access token that says nothing by itself. id = digest of the token; claims: what the JWT would have said."""
+
+    id: str
+    client_id: str
+    claims: Mapping[str, Any]
+    expires_at: float
+    grant_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PushedRequest:
+    """An authorization request that the app sent beforehand (RFC 9126). id = digest of the random part of its request_uri.
+    parameters: name and value pairs as they were sent. Used once."""
+
+    id: str
+    client_id: str
+    parameters: tuple[tuple[str, ...], ...]
+    created_at: float
+    expires_at: float
+    confirmation: Mapping[str, str] = field(default_factory=dict)
+    consumed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAuthorization:
+    """A sign-in that a device without a browser asks for (RFC 8628). id = digest of the device code; user_code: what the
+    person types, in canonical form. The approval writes user and session; polling consumes it."""
+
+    id: str
+    user_code: str
+    client_id: str
+    scopes: tuple[str, ...]
+    audiences: tuple[str, ...]
+    created_at: float
+    expires_at: float
+    state: Literal["pending", "approved", "denied"] = "pending"
+    user_id: str | None = None
+    session_sid: str | None = None
+    polled_at: float | None = None
+    interval: float = 5.0
+    confirmation: Mapping[str, str] = field(default_factory=dict)
+    consumed_at: float | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Something that is accepted once: the jti of an assertion or of a DPoP proof. id = digest of what it is and whose."""
+
+    id: str
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutDelivery:
+    """A logout token on its way to an app (Back-Channel Logout 1.0 2.5). Tried again until `expires_at`; next_at: not
+    before. subject: the `sub` that this app knows."""
+
+    id: str
+    client_id: str
+    uri: str
+    user_id: str
+    sid: str
+    subject: str
+    created_at: float
+    next_at: float
+    expires_at: float
+    attempts: int = 0
+    state: Literal["waiting", "reached", "failed"] = "waiting"
+    problem: str = ""
+    version: int = 0

@@ -4,12 +4,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-AuthMethod = Literal["none", "client_secret_basic", "client_secret_post"]
+AuthMethod = Literal[
+    "none",
+    "client_secret_basic",
+    "client_secret_post",
+    "client_secret_jwt",
+    "private_key_jwt",
+    "tls_client_auth",
+    "self_signed_tls_client_auth",
+]
+Profile = Literal["", "fapi2", "oauth21", "legacy"]
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """An OIDC relying party (RFC 7591 names). secret_digest: SHA-256 of a 256-bit random secret, None for public clients."""
+    """An OIDC relying party (names of RFC 7591 and OIDC Dynamic Client Registration, where they have one; the leading
+    `token_endpoint_` is left out). secret_digest: SHA-256 of a 256-bit random secret, None for clients without one.
+
+    old_secret_digest: the secret before, good until old_secret_until. sealed_secret: the secret itself, sealed (owner = id,
+    field = `secret`), for client_secret_jwt only. jwks: the JSON text of a JWK set. *_alg fields hold JOSE names; None:
+    not used. claims: the claims that may be released to this app, None for all that its scopes release. roles, groups: the
+    only ones that its tokens show, None for all. *_seconds: lifetimes, None for the installation's.
+    """
 
     id: str
     name: str
@@ -25,11 +41,91 @@ class Client:
     consent: Literal["ask", "skip"] = "ask"
     second_factor_required: bool = False
     access_token_seconds: int | None = None
+    # how the app authenticates
+    profile: Profile = ""
+    application_type: Literal["web", "native"] = "web"
+    old_secret_digest: str | None = field(default=None, repr=False)
+    old_secret_until: float | None = None
+    sealed_secret: str | None = field(default=None, repr=False)
+    auth_signing_alg: str | None = None
+    jwks: str | None = None
+    jwks_uri: str | None = None
+    tls_client_auth_subject_dn: str | None = None
+    tls_client_auth_san_dns: str | None = None
+    tls_client_auth_san_uri: str | None = None
+    tls_client_auth_san_ip: str | None = None
+    tls_client_auth_san_email: str | None = None
+    # what its requests must be like
+    require_pushed_authorization_requests: bool = False
+    require_signed_request_object: bool = False
+    request_object_signing_alg: str | None = None
+    request_uris: tuple[str, ...] = ()
+    default_max_age: int | None = None
+    default_acr_values: tuple[str, ...] = ()
+    require_auth_time: bool = False
+    # what its answers are like
+    access_token_format: Literal["jwt", "opaque"] = "jwt"  # noqa: S105
+    tls_client_certificate_bound_access_tokens: bool = False
+    dpop_bound_access_tokens: bool = False
+    id_token_signed_response_alg: str = "RS256"  # noqa: S105
+    id_token_encrypted_response_alg: str | None = None
+    id_token_encrypted_response_enc: str | None = None
+    userinfo_signed_response_alg: str | None = None
+    userinfo_encrypted_response_alg: str | None = None
+    userinfo_encrypted_response_enc: str | None = None
+    authorization_signed_response_alg: str | None = None
+    introspection_signed_response_alg: str | None = None
+    subject_type: Literal["public", "pairwise"] = "public"
+    sector_identifier_uri: str | None = None
+    id_token_seconds: int | None = None
+    refresh_token_seconds: int | None = None
+    claims: tuple[str, ...] | None = None
+    roles: tuple[str, ...] | None = None
+    groups: tuple[str, ...] | None = None
+    # logout
+    backchannel_logout_uri: str | None = None
+    backchannel_logout_session_required: bool = False
+    frontchannel_logout_uri: str | None = None
+    frontchannel_logout_session_required: bool = False
+    # for people
+    logo_uri: str | None = None
+    client_uri: str | None = None
+    policy_uri: str | None = None
+    tos_uri: str | None = None
+    contacts: tuple[str, ...] = ()
+    initiate_login_uri: str | None = None
+    # dynamic registration
+    software_id: str | None = None
+    software_version: str | None = None
+    registration_token_digest: str | None = field(default=None, repr=False)
     version: int = 0
 
     @property
     def is_public(self) -> bool:
         return self.auth_method == "none"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomScope:
+    """A scope of this installation's own. id = its name; words: what people read when they are asked; claims: names of
+    User.claims that it releases."""
+
+    id: str
+    words: str = ""
+    claims: tuple[str, ...] = ()
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InitialAccessToken:
+    """Allows dynamic registration (RFC 7591 1.2). id = digest of the token; uses_left: None for any number."""
+
+    id: str
+    name: str
+    created_at: float
+    expires_at: float
+    uses_left: int | None = None
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

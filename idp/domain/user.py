@@ -2,8 +2,10 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from idp.base.claims import ADMINISTRATOR
 from idp.base.errors import Refused
@@ -15,7 +17,9 @@ EMAIL = re.compile(r"[^@\s\x00-\x1f\"(),:;<>\[\]\\]{1,64}@(?:[a-z0-9](?:[a-z0-9-
 @dataclass(frozen=True, slots=True)
 class User:
     """id: random and never reused, it is the `sub` of tokens. username and email as the person wrote them; username_key
-    and email_key are the canonical forms that are unique. password_hash: PHC string or None (no local password)."""
+    and email_key are the canonical forms that are unique. password_hash: PHC string or None (no local password).
+    claims: further standard claims of the person (OIDC Core 5.1: given_name, phone_number, address …) and the
+    installation's own, by name."""
 
     id: str
     username: str
@@ -29,6 +33,8 @@ class User:
     disabled: bool = False
     password_hash: str | None = field(default=None, repr=False)
     password_changed_at: float | None = None
+    groups: tuple[str, ...] = ()
+    claims: Mapping[str, Any] = field(default_factory=dict)
     version: int = 0
 
     @property

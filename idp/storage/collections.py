@@ -6,8 +6,26 @@ from typing import Any
 from idp.domain.attempt import LoginAttempt
 from idp.domain.audit_event import AuditEvent, SetupLink, StoredSetting, Trace
 from idp.domain.factor import ConfirmedTotp, PendingTotp, RecoveryCode
-from idp.domain.grant import AuthorizationCode, Consent, Grant, RefreshToken, RevokedToken
-from idp.domain.relying import Client, PersistentNameId, SamlRequestSeen, ServiceProvider
+from idp.domain.grant import (
+    AuthorizationCode,
+    Consent,
+    DeviceAuthorization,
+    Grant,
+    LogoutDelivery,
+    OpaqueToken,
+    PushedRequest,
+    RefreshToken,
+    RevokedToken,
+    Seen,
+)
+from idp.domain.relying import (
+    Client,
+    CustomScope,
+    InitialAccessToken,
+    PersistentNameId,
+    SamlRequestSeen,
+    ServiceProvider,
+)
 from idp.domain.session import Session
 from idp.domain.signing_key import SigningKey
 from idp.domain.throttle import Throttle
@@ -71,6 +89,13 @@ COLLECTIONS = (
     Collection("authorization_codes", AuthorizationCode, lookup=("grant_id",)),
     Collection("refresh_tokens", RefreshToken, lookup=("grant_id",)),
     Collection("revoked_tokens", RevokedToken),
+    Collection("opaque_tokens", OpaqueToken, lookup=("grant_id",)),
+    Collection("pushed_requests", PushedRequest),
+    Collection("device_authorizations", DeviceAuthorization, unique=(("user_code",),)),
+    Collection("seen", Seen),
+    Collection("logout_deliveries", LogoutDelivery, lookup=("sid", "state")),
+    Collection("custom_scopes", CustomScope),
+    Collection("initial_access_tokens", InitialAccessToken),
     Collection("signing_keys", SigningKey, unique=(("slot",),), lookup=("use",)),
     Collection("throttles", Throttle),
     Collection("audit_events", AuditEvent, lookup=("name", "subject")),

@@ -1,0 +1,47 @@
+"""What a client's profile switches on: FAPI 2.0, OAuth 2.1, the usual rules, or those for old clients. Pure.
+
+Leaves enforcing each rule to whoever meets it: registration, the authorization request, client authentication, tokens.
+"""
+
+from dataclasses import dataclass
+
+from idp.domain.relying import Client
+
+# FAPI 2.0 Security Profile 5.4.1; Ed25519 is the name of RFC 9864 for what was EdDSA.
+FAPI_ALGS = frozenset({"PS256", "ES256", "Ed25519", "EdDSA"})
+FAPI_AUTH_METHODS = frozenset({"private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """pushed_request: PAR only. sender_constrained: tokens are bound to a key (DPoP or mTLS). auth_methods, signing_algs:
+    the only ones allowed, None for all that we support. rotate_refresh: a refresh token is replaced at each use.
+    issuer_audience: client assertions and request objects must name the issuer, and nothing else, as their audience.
+    loud: every place that shows this client says that its security is weakened."""
+
+    pushed_request: bool
+    pkce: bool
+    sender_constrained: bool
+    auth_methods: frozenset[str] | None
+    signing_algs: frozenset[str] | None
+    rotate_refresh: bool
+    issuer_audience: bool
+    loud: bool
+
+
+def rules(client: Client, *, push_everything: bool = False) -> Rules:
+    """push_everything: the setting oidc.require_pushed_authorization_requests."""
+    fapi = client.profile == "fapi2"
+    strict = fapi or client.profile == "oauth21" or client.is_public
+    pkce = strict or client.pkce_required
+    return Rules(
+        pushed_request=fapi or push_everything or client.require_pushed_authorization_requests,
+        pkce=pkce,
+        sender_constrained=fapi,
+        auth_methods=FAPI_AUTH_METHODS if fapi else None,
+        signing_algs=FAPI_ALGS if fapi else None,
+        # FAPI 2.0 5.3.2.1: rotation gives nothing to a token that is bound to a key, and breaks honest apps.
+        rotate_refresh=not fapi,
+        issuer_audience=fapi,
+        loud=client.profile == "legacy" or not pkce,
+    )
