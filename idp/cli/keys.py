@@ -4,24 +4,36 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from idp.cli.common import ACTOR, group, installation, show, when
+from idp.cli.common import ACTOR, Group, installation, show, when
 
 if TYPE_CHECKING:
-    from idp.http.parts import Parts
-    from idp.services.rotate_keys import KeyAge, RotateKeys
+    from idp.services.rotate_keys import KeyAge
+
+USES = ("id_token", "access_token", "saml")
+ALGS = (
+    "RS256",
+    "PS256",
+    "ES256",
+    "ES384",
+    "Ed25519",
+)  # those of idp.crypto.algs: importing it would make every --help slow
+DAY = 86_400.0
 
 
-@group("keys")
-def keys() -> None:
-    """Signing keys."""
+@click.group("keys", cls=Group, invoke_without_command=True)
+@click.pass_context
+def keys(context: click.Context) -> None:
+    """Signing keys. Without a command: list them."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_keys)
 
 
 @keys.command("list")
 def list_keys() -> None:
-    """List all signing keys, those in use first."""
+    """List all signing keys with their ages, those in use first."""
     with installation() as parts:
         parts.keys.ensure()
-        show([_facts(one) for one in _service(parts).listing()])
+        show([_facts(one) for one in parts.rotation.listing()])
 
 
 @keys.command("rotate")
@@ -29,30 +41,54 @@ def list_keys() -> None:
     "--use",
     "uses",
     multiple=True,
-    type=click.Choice(["id_token", "access_token", "saml"]),
-    help="Which key; repeat for more. Default: both keys of tokens. SAML apps must read our new metadata first.",
+    type=click.Choice(USES),
+    help="Which keys; repeat for more. Default: all keys of tokens. SAML apps must read our new metadata first.",
 )
-def rotate(uses: tuple[Any, ...]) -> None:
+@click.option(
+    "--alg",
+    "algs",
+    multiple=True,
+    type=click.Choice(ALGS),
+    help="Only the keys of this algorithm; repeat for more.",
+)
+def rotate(uses: tuple[Any, ...], algs: tuple[str, ...]) -> None:
     """Let the next keys sign. The old ones stay published until everything they signed has expired."""
+    if "saml" in uses and algs and "RS256" not in algs:
+        raise click.UsageError("SAML keys are RS256.")
     with installation() as parts:
-        service = _service(parts)
-        rotated = [service.rotate(use, actor=ACTOR) for use in uses] if uses else service.rotate_tokens(actor=ACTOR)
+        tokens = [use for use in uses if use != "saml"]
+        rotated = []
+        if tokens or not uses:
+            rotated += parts.rotation.rotate_tokens(actor=ACTOR, algs=algs, **({"uses": tokens} if tokens else {}))
+        if "saml" in uses:
+            rotated.append(parts.rotation.rotate("saml", actor=ACTOR))
         show([_facts(one) for one in rotated])
 
 
-def _service(parts: "Parts") -> "RotateKeys":
-    from idp.services.rotate_keys import RotateKeys
-
-    return RotateKeys(parts.repo, parts.keys, parts.clock, parts.audit)
+@keys.command("revoke")
+@click.argument("kid")
+def revoke(kid: str) -> None:
+    """End a key that has leaked: nothing that it signed is good any more. One that signs is replaced first."""
+    with installation() as parts:
+        show(_facts(parts.rotation.revoke(kid, actor=ACTOR)))
 
 
 def _facts(one: "KeyAge") -> dict[str, Any]:
     return {
-        "kid": one.kid,
         "use": one.use,
         "alg": one.alg,
         "state": one.state,
+        "age": _days(one.age),
+        "rotation_due": when(one.rotation_due),
+        "published_until": when(one.published_until),
         "created_at": when(one.created_at),
         "activated_at": when(one.activated_at),
         "retired_at": when(one.retired_at),
+        "external": one.external,
+        "kid": one.kid,
     }
+
+
+def _days(seconds: float) -> str:
+    days, rest = divmod(max(0.0, seconds), DAY)
+    return f"{days:.0f} d" if days else f"{rest // 3600:.0f} h" if rest >= 3600 else f"{rest // 60:.0f} min"

@@ -1,73 +1,86 @@
-"""Makes signing keys: RSA 2048 (RS256, SAML) and P-256 (ES256), their public JWK and, for SAML, a certificate.
+"""Makes signing keys: RSA 2048 (RS256, PS256, SAML), P-256, P-384 and Ed25519; their public JWK and, for SAML, a certificate.
 
 Leaves storing, publishing and using them to idp.crypto.keys.
 """
 
-import base64
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import NameOID
 
+from idp.crypto.algs import PrivateKey, PublicKey, b64, curve_of, names_of
 from idp.crypto.seal import Seal
-from idp.domain.signing_key import KeyState, KeyUse, SigningKey
+from idp.domain.signing_key import DEFAULT_ALGS, KeyState, KeyUse, SigningKey, slot_name
 
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
-ALGS: dict[KeyUse, str] = {"id_token": "RS256", "access_token": "ES256", "saml": "RS256"}
+ALGS = DEFAULT_ALGS
 FIELD = "private"  # the sealed field; its owner is the kid
 CERTIFICATE_DAYS = 3652
 
 
-def make_key(use: KeyUse, state: KeyState, seal: Seal, now: float) -> SigningKey:
-    """A fresh key for `use` in the slot of `state` (next or current). kid: RFC 7638 thumbprint."""
-    private = _generate(ALGS[use])
-    numbers = _public_numbers(private)
+def make_key(use: KeyUse, state: KeyState, seal: Seal, now: float, alg: str | None = None) -> SigningKey:
+    """A fresh key for `use` in the slot of `state` (next or current). alg: default, the usual one of the use. kid: RFC 7638
+    thumbprint. A current key may sign at once: only the very first ones may be made so."""
+    alg = alg or DEFAULT_ALGS[use]
+    private = _generate(alg)
+    numbers = public_numbers(private.public_key())
     kid = _thumbprint(numbers)
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return SigningKey(
         id=kid,
         use=use,
-        alg=ALGS[use],
+        alg=alg,
         state=state,
         created_at=now,
         sealed_private=seal.close(pem, owner=kid, field=FIELD),
-        public_jwk={**numbers, "kid": kid, "use": "sig", "alg": ALGS[use]},
-        certificate=_certificate(private, now) if use == "saml" else None,
-        slot=f"{use}:{state}",
+        public_jwk=published_jwk(numbers, kid, alg),
+        certificate=_certificate(private, now) if use == "saml" and isinstance(private, rsa.RSAPrivateKey) else None,
+        slot=slot_name(use, alg, state),
         activated_at=now if state == "current" else None,
     )
 
 
+def published_jwk(numbers: dict[str, str], kid: str, alg: str) -> dict[str, str]:
+    """RFC 7517 4. No `alg` where the algorithm has two names: clients skip a key that names the other one."""
+    named = {"alg": alg} if len(names_of(alg)) == 1 else {}
+    return {**numbers, "kid": kid, "use": "sig", **named}
+
+
 def _generate(alg: str) -> PrivateKey:
-    if alg == "ES256":
-        return ec.generate_private_key(ec.SECP256R1())
+    if alg == "Ed25519":
+        return Ed25519PrivateKey.generate()
+    if alg.startswith("ES"):
+        return ec.generate_private_key(curve_of(alg)[0]())
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def _public_numbers(private: PrivateKey) -> dict[str, str]:
-    if isinstance(private, ec.EllipticCurvePrivateKey):
-        point = private.public_key().public_numbers()
-        return {"crv": "P-256", "kty": "EC", "x": _b64(point.x, 32), "y": _b64(point.y, 32)}
-    numbers = private.public_key().public_numbers()
-    return {"e": _b64(numbers.e), "kty": "RSA", "n": _b64(numbers.n)}
+def public_numbers(public: PublicKey) -> dict[str, str]:
+    """The members that a thumbprint is made of (RFC 7638 3.2, RFC 8037 2)."""
+    if isinstance(public, Ed25519PublicKey):
+        return {"crv": "Ed25519", "kty": "OKP", "x": b64(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()}
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        point, size = public.public_numbers(), (public.curve.key_size + 7) // 8
+        name = f"P-{public.curve.key_size}"
+        return {"crv": name, "kty": "EC", "x": _number(point.x, size), "y": _number(point.y, size)}
+    numbers = public.public_numbers()
+    return {"e": _number(numbers.e), "kty": "RSA", "n": _number(numbers.n)}
 
 
-def _b64(number: int, size: int | None = None) -> str:
-    raw = number.to_bytes(size or (number.bit_length() + 7) // 8, "big")
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+def _number(number: int, size: int | None = None) -> str:
+    return b64(number.to_bytes(size or (number.bit_length() + 7) // 8, "big")).decode()
 
 
 def _thumbprint(numbers: dict[str, str]) -> str:
     canonical = json.dumps(numbers, sort_keys=True, separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=").decode()
+    return b64(hashlib.sha256(canonical).digest()).decode()
 
 
-def _certificate(private: PrivateKey, now: float) -> str:
+def _certificate(private: rsa.RSAPrivateKey, now: float) -> str:
     """Self-signed, ten years. Service providers pin the certificate itself; the name in it says nothing."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Sheaf SAML signing")])
     start = datetime.fromtimestamp(now, UTC) - timedelta(days=1)  # service providers whose clock is behind

@@ -91,6 +91,47 @@ def test_keys_are_listed_and_rotated(shell: Shell) -> None:
     assert "sealed" not in shell("keys", "list", "--json").stdout
 
 
+def test_keys_of_one_algorithm_are_rotated_alone(shell: Shell) -> None:
+    shell.json("keys", "list")
+    rotated = shell.json("keys", "rotate", "--alg", "ES256")
+    assert [(key["use"], key["alg"], key["state"]) for key in rotated] == [("access_token", "ES256", "current")]
+    states = [(key["use"], key["state"]) for key in shell.json("keys")]
+    assert ("access_token", "retiring") in states
+    assert ("id_token", "retiring") not in states
+    assert "first app needs it" in shell.refused("keys", "rotate", "--alg", "ES384")[1]
+    assert "ES256K" in shell.refused("keys", "rotate", "--alg", "ES256K")[1]
+    assert "RS256" in shell.refused("keys", "rotate", "--use", "saml", "--alg", "ES384")[1]
+    assert [key["use"] for key in shell.json("keys", "rotate", "--use", "saml")] == ["saml"]
+
+
+def test_a_key_that_has_leaked_is_revoked_by_its_kid(shell: Shell) -> None:
+    kid = next(key["kid"] for key in shell.json("keys") if key["use"] == "access_token")
+    assert shell.json("keys", "revoke", kid)["state"] == "gone"
+    states = [(key["kid"] == kid, key["state"]) for key in shell.json("keys") if key["use"] == "access_token"]
+    assert (False, "current") in states
+    assert (True, "gone") in states
+    assert "gone already" in shell.refused("keys", "revoke", kid)[1]
+
+
+def test_ages_and_the_next_rotation_are_shown_and_the_schedule_can_be_switched_off(shell: Shell) -> None:
+    current = [key for key in shell.json("keys") if key["state"] == "current"]
+    assert {key["age"] for key in current} == {"0 min"}
+    assert all(key["rotation_due"] > key["activated_at"] for key in current)
+    assert all(key["published_until"] is None and key["external"] is False for key in current)
+    off = {"IDP_OIDC__ROTATE_KEYS_DAYS": "0"}
+    assert {key["rotation_due"] for key in shell.json("keys", env=off)} == {None}
+    assert "rotation due" in shell("keys").stdout
+
+
+def test_a_device_that_is_not_there_is_named_by_the_setting(shell: Shell) -> None:
+    env = {"IDP_OIDC__EXTERNAL_KEYS": "no_such_module:factory"}
+    done = shell("keys", "list", env=env)
+    assert done.returncode == 2
+    assert "oidc.external_keys" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert shell("user", "list", env=env).returncode == 0
+
+
 def test_an_unknown_trace_code_is_said_plainly(shell: Shell) -> None:
     assert "No such code" in shell.refused("explain", "ABCD1234")[1]
 
