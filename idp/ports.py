@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from idp.domain.signing_key import KeyUse
 from idp.domain.upstream import UpstreamIdentity, UpstreamProvider
 
 T = TypeVar("T")
@@ -23,7 +24,7 @@ class StoreUnavailable(Exception):  # noqa: N818
 
 
 class Repository(Protocol):
-    """Seven verbs over frozen dataclasses declared in storage/collections.py.
+    """Eight verbs over frozen dataclasses declared in storage/collections.py.
 
     Every record has `id: str`; those that change have `version: int`, those that end have `expires_at: float` (epoch
     seconds), those used once have `consumed_at: float | None`. No read ever gives an expired record. What has returned is
@@ -38,13 +39,22 @@ class Repository(Protocol):
     def insert(self, record: object) -> None:
         """Raises Duplicate."""
 
+    def insert_all(self, *records: object) -> None:
+        """At the price of one durable write on SQLite, all or nothing. On MongoDB one after the other: a crash, or a
+        Duplicate, leaves those before it, so callers order them in such a way that a beginning of them does no harm.
+        Raises Duplicate."""
+
     def replace_if(self, record: T) -> T | None:
         """Store `record` if the stored version equals record.version; gives it with version + 1, or None when somebody
         else was faster or it is gone. Raises Duplicate."""
 
-    def consume(self, kind: type[T], id: str) -> T | None:
+    def consume(self, kind: type[T], id: str, also: Sequence[object] = ()) -> T | None:
         """Mark as consumed, once: the record for exactly one caller, None for everyone after. `get` still gives it
-        (with consumed_at set) until it expires."""
+        (with consumed_at set) until it expires.
+
+        also: what comes into being with that, for the caller who gets the record and for nobody else. On SQLite in the same
+        transaction; on MongoDB right after, in this order, so a crash may leave a beginning of them. Raises Duplicate: on
+        SQLite nothing has happened then; on MongoDB the record is consumed and those before the double are there."""
 
     def delete(self, kind: type[Any], id: str) -> bool: ...
 
@@ -58,13 +68,29 @@ class Repository(Protocol):
 
 
 class Signer(Protocol):
-    """A private key that may live elsewhere (HSM, KMS). `kid` and `alg` as in JOSE."""
+    """A private key that may live elsewhere (HSM, KMS). `kid` and `alg` as in JOSE. Used by several threads at once."""
 
     kid: str
     alg: str
 
     def sign(self, message: bytes) -> bytes:
-        """Raw JWS signature bytes over message for `alg`."""
+        """Raw JWS signature bytes over message for `alg` (RFC 7518 3: for ES256 and ES384 that is r and s, not DER)."""
+
+
+class ExternalSigner(Signer, Protocol):
+    """A key of ExternalKeys. use: `id_token` or `access_token`; alg: RS256, PS256, ES256, ES384 or Ed25519; public_jwk:
+    its public half (RFC 7517). All of them are the same for ever."""
+
+    use: KeyUse
+    public_jwk: Mapping[str, Any]
+
+
+class ExternalKeys(Protocol):
+    """Keys whose private halves never enter this process. The setting oidc.external_keys names a factory of one."""
+
+    def signers(self) -> Sequence[ExternalSigner]:
+        """Those that sign, those that signed lately, and those that will sign next, the oldest first. Asked at start, at a
+        rotation, and once an hour. For each use one RS256 (id_token) or ES256 (access_token) key at least."""
 
 
 @dataclass(frozen=True, slots=True)

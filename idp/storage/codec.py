@@ -42,12 +42,11 @@ class Codec(Generic[T]):
         forms = [_form(hints[field.name]) for field in members]
         names = [field.name for field in members]
         self.kind = kind
-        self._required = frozenset(
-            field.name for field in members if field.default is MISSING and field.default_factory is MISSING
-        )
+        required = [field.default is MISSING and field.default_factory is MISSING for field in members]
         self._values = attrgetter(*names) if len(names) > 1 else lambda record: (getattr(record, names[0]),)
         self._out = [(name, form.python, form.encode) for name, form in zip(names, forms, strict=True)]
-        self._in = [(name, form.plain, form.decode) for name, form in zip(names, forms, strict=True)]
+        reading = zip(names, forms, required, strict=True)
+        self._in = [(name, form.plain, form.decode, needed) for name, form, needed in reading]
 
     def encode(self, record: T) -> dict[str, Any]:
         """A dict of JSON types. Raises WrongShape when a field does not hold what its type hint says."""
@@ -62,14 +61,19 @@ class Codec(Generic[T]):
         if not isinstance(plain, dict):
             raise WrongShape(f"{self.kind.__name__}: not a JSON object")
         values = {}
-        for name, accepted, change in self._in:
-            if name in plain:
-                value = plain[name]
+        name = ""
+        try:
+            for name, accepted, change, required in self._in:
+                value = plain.get(name, MISSING)
+                if value is MISSING:
+                    if required:
+                        raise WrongShape("missing")
+                    continue
                 if accepted and type(value) not in accepted:
-                    raise WrongShape(f"{self.kind.__name__}.{name}: wrong type")
-                values[name] = value if change is None or value is None else self._apply(name, change, value)
-            elif name in self._required:
-                raise WrongShape(f"{self.kind.__name__}.{name}: missing")
+                    raise WrongShape("wrong type")
+                values[name] = value if change is None or value is None else change(value)
+        except WrongShape as error:
+            raise WrongShape(f"{self.kind.__name__}.{name}: {error}") from None
         return self.kind(**values)
 
     def _apply(self, name: str, change: Change, value: Any) -> Any:
@@ -180,7 +184,8 @@ def _sequence(item: Form, kind: type) -> Form:
     each_out, each_in = _each(item.python, item.encode), _each(item.plain, item.decode)
     # A set has no order of its own; sorted, so that equal records have equal text.
     encode = each_out if kind is tuple else lambda value: sorted(each_out(value))
-    return Form(frozenset({kind}), frozenset({list}), encode, lambda value: kind(each_in(value)))
+    empty = kind()
+    return Form(frozenset({kind}), frozenset({list}), encode, lambda value: kind(each_in(value)) if value else empty)
 
 
 def _mapping(item: Form) -> Form:

@@ -26,7 +26,7 @@ from idp.domain.relying import (
     SamlRequestSeen,
     ServiceProvider,
 )
-from idp.domain.session import Session
+from idp.domain.session import Session, SignedOut
 from idp.domain.signing_key import SigningKey
 from idp.domain.throttle import Throttle
 from idp.domain.upstream import FederatedLogin, UpstreamDeparture, UpstreamProvider
@@ -86,7 +86,7 @@ COLLECTIONS = (
     Collection("saml_requests_seen", SamlRequestSeen),
     Collection("consents", Consent, lookup=("user_id", "client_id")),
     Collection("grants", Grant, lookup=("user_id", "client_id", "session_sid")),
-    Collection("authorization_codes", AuthorizationCode, lookup=("grant_id",)),
+    Collection("authorization_codes", AuthorizationCode),
     Collection("refresh_tokens", RefreshToken, lookup=("grant_id",)),
     Collection("revoked_tokens", RevokedToken),
     Collection("opaque_tokens", OpaqueToken, lookup=("grant_id",)),
@@ -94,6 +94,7 @@ COLLECTIONS = (
     Collection("device_authorizations", DeviceAuthorization, unique=(("user_code",),)),
     Collection("seen", Seen),
     Collection("logout_deliveries", LogoutDelivery, lookup=("sid", "state")),
+    Collection("signed_out", SignedOut),
     Collection("custom_scopes", CustomScope),
     Collection("initial_access_tokens", InitialAccessToken),
     Collection("signing_keys", SigningKey, unique=(("slot",),), lookup=("use",)),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from idp.domain.audit_event import SetupLink
-from idp.domain.grant import AuthorizationCode, Grant, RevokedToken
+from idp.domain.grant import AuthorizationCode, Grant, RefreshToken, RevokedToken
 from idp.domain.user import User
 from idp.ports import Duplicate, Repository
 from tests.storage.engines import Engine
@@ -29,10 +29,11 @@ def test_nothing_gives_an_expired_record(store: Repository, clock: FakeClock) ->
     clock.advance(0.5)
     assert store.get(AuthorizationCode, "code") is None
     assert store.find(AuthorizationCode) == []
-    assert store.find(AuthorizationCode, grant_id="grant") == []
     assert store.consume(AuthorizationCode, "code") is None
     assert store.delete(AuthorizationCode, "code") is False
-    assert store.delete_where(AuthorizationCode, grant_id="grant") == 0
+    store.insert(RefreshToken("token", "grant", "client", clock.now - 60, clock.now))
+    assert store.find(RefreshToken, grant_id="grant") == []
+    assert store.delete_where(RefreshToken, grant_id="grant") == 0
 
 
 def test_an_expired_record_cannot_be_brought_back(store: Repository, clock: FakeClock) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from idp.domain.audit_event import AuditEvent, StoredSetting
-from idp.domain.grant import AuthorizationCode
+from idp.domain.grant import AuthorizationCode, RefreshToken
 from idp.domain.user import User
 from idp.ports import Duplicate, Repository
 from tests.storage.engines import Engine
@@ -87,6 +87,27 @@ def consume_all(repository: Repository, prefix: str) -> None:
         number += 1
 
 
+def rotate(repository: Repository, *tokens: str) -> None:
+    """Consume each; an audit event comes into being with it."""
+    for token in tokens:
+        event = AuditEvent(f"{token}-{os.getpid()}", 1.0, "grant.issued", "worker", token)
+        if repository.consume(RefreshToken, token, also=[event]):
+            say(token)
+
+
+def rotate_all(repository: Repository, prefix: str) -> None:
+    """Insert a token and replace it by a successor, without end, until killed; prints what is acknowledged."""
+    number = 0
+    while True:
+        id, now = f"{prefix}{os.getpid()}-{number:08d}", time.time()
+        repository.insert(RefreshToken(id, "old", "c", now, now + 3600))
+        successor = RefreshToken(f"new-{id}", "new", "c", now, now + 3600)
+        event = AuditEvent(id, 1.0, "grant.issued", "worker", id)
+        assert repository.consume(RefreshToken, id, also=[successor, event])
+        say(id)
+        number += 1
+
+
 def nothing(repository: Repository) -> None:
     say("opened")
 
@@ -97,6 +118,8 @@ ROLES: dict[str, Callable[..., None]] = {
     "count_up": count_up,
     "write": write,
     "consume_all": consume_all,
+    "rotate": rotate,
+    "rotate_all": rotate_all,
     "open": nothing,
 }
 

@@ -76,10 +76,11 @@ class MongoRepository:
         return [_record(rows, each) for each in found]
 
     def insert(self, record: object) -> None:
-        rows = self._table.of(type(record))
-        row = rows.dump(record)
-        document = {"_id": row.id, "version": row.version, **schema.columns(rows, row)}
-        self._write(rows, row, lambda collection: bool(collection.insert_one(document)))
+        self.insert_all(record)
+
+    def insert_all(self, *records: object) -> None:
+        """No transaction: it would need a replica set, and cost more than the writes. Callers know (idp.ports)."""
+        self._add(self._dumped(records))
 
     def replace_if(self, record: T) -> T | None:
         rows = self._table.of(type(record))
@@ -92,14 +93,16 @@ class MongoRepository:
         done = self._write(rows, row, lambda collection: collection.update_one(wanted, change).modified_count > 0)
         return new if done else None
 
-    def consume(self, kind: type[T], id: str) -> T | None:
+    def consume(self, kind: type[T], id: str, also: Sequence[object] = ()) -> T | None:
         """A read and an update guarded by what was read, as find_one_and_update may be answered twice after a fail-over."""
         rows = self._table.of(kind)
         rows.must_be_consumable()
+        dumped = self._dumped(also)
         wanted = self._live(rows, {"_id": text(id), "consumed_at": None})
         while found := self._run(rows, lambda collection: collection.find_one(wanted, SHOWN), nothing=None):
             consumed = self._consume(rows, wanted, found)
             if consumed is not None:
+                self._add(dumped)
                 return consumed
         return None  # else it was replaced meanwhile: look again
 
@@ -150,6 +153,16 @@ class MongoRepository:
                 return act(collection)
             except errors.DuplicateKeyError as error:
                 raise _duplicate(rows, error) from None
+
+    def _dumped(self, records: Iterable[object]) -> list[tuple[Rows[Any], Row]]:
+        """Before the first is written: what cannot be stored is refused while nothing has happened."""
+        kinds = ((self._table.of(type(record)), record) for record in records)
+        return [(rows, rows.dump(record)) for rows, record in kinds]
+
+    def _add(self, dumped: Iterable[tuple[Rows[Any], Row]]) -> None:
+        for rows, row in dumped:
+            document = {"_id": row.id, "version": row.version, **schema.columns(rows, row)}
+            self._write(rows, row, lambda collection, new=document: bool(collection.insert_one(new)))  # type: ignore[misc]
 
     def _free(self, collection: MongoCollection[Document], rows: Rows[Any], row: Row) -> None:
         held = dict(zip(rows.keys, row.keys, strict=True)) | {"_id": row.id}

@@ -71,8 +71,12 @@ class SqliteRepository:
     def insert(self, record: object) -> None:
         rows = self._table.of(type(record))
         row = rows.dump(record)
-        values = (row.id, row.version, row.expires_at, row.consumed_at, row.body, *row.keys)
-        self._write(rows, row, self._sql[rows.name].insert, values)
+        self._write(rows, row, self._sql[rows.name].insert, _values(row))
+
+    def insert_all(self, *records: object) -> None:
+        dumped = self._dumped(records)
+        with self._pool.connection() as connection, transaction(connection):
+            self._add(connection, dumped)
 
     def replace_if(self, record: T) -> T | None:
         rows = self._table.of(type(record))
@@ -83,11 +87,12 @@ class SqliteRepository:
         values = self._with_now(rows, *changed, row.id, old, row.consumed_at)
         return new if self._write(rows, row, self._sql[rows.name].replace, values) else None
 
-    def consume(self, kind: type[T], id: str) -> T | None:
+    def consume(self, kind: type[T], id: str, also: Sequence[object] = ()) -> T | None:
         rows = self._table.of(kind)
         rows.must_be_consumable()
+        dumped = self._dumped(also)
         values = (self._clock(), *self._with_now(rows, text(id)))
-        found = self._rows_of(rows, id, self._sql[rows.name].consume, values)
+        found = self._rows_of(rows, id, self._sql[rows.name].consume, values, dumped)
         return rows.load(*found[0]) if found else None
 
     def delete(self, kind: type[Any], id: str) -> bool:
@@ -117,11 +122,20 @@ class SqliteRepository:
     def _with_now(self, rows: Rows[Any], *values: Any) -> tuple[Any, ...]:
         return (*values, self._clock()) if rows.expires else values
 
-    def _rows_of(self, rows: Rows[Any], id: str, sql: str, values: Sequence[Any]) -> list[Any]:
-        """One statement, a transaction of its own. fetchall: a write is committed only once its rows have been read."""
+    def _rows_of(
+        self, rows: Rows[Any], id: str, sql: str, values: Sequence[Any], also: Sequence[tuple[Rows[Any], Row]] = ()
+    ) -> list[Any]:
+        """One statement, a transaction of its own; what it found brings `also` into being. fetchall: a write is committed
+        only once its rows have been read."""
         try:
             with self._pool.connection() as connection:
-                return connection.execute(sql, values).fetchall()
+                if not also:
+                    return connection.execute(sql, values).fetchall()
+                with transaction(connection):
+                    found = connection.execute(sql, values).fetchall()
+                    if found:
+                        self._add(connection, also)
+                return found
         except UnicodeEncodeError:
             return []
         except NotText:
@@ -143,17 +157,42 @@ class SqliteRepository:
                 if not rows.expires:
                     raise _duplicate(rows, error) from None
             with transaction(connection):
-                self._free(connection, rows, row)
-                try:
-                    return connection.execute(sql, values).rowcount > 0
-                except sqlite3.IntegrityError as error:
+                return self._freed_write(connection, rows, row, sql, values)
+
+    def _freed_write(
+        self, connection: sqlite3.Connection, rows: Rows[Any], row: Row, sql: str, values: Sequence[Any]
+    ) -> bool:
+        self._free(connection, rows, row)
+        try:
+            return connection.execute(sql, values).rowcount > 0
+        except sqlite3.IntegrityError as error:
+            raise _duplicate(rows, error) from None
+
+    def _dumped(self, records: Iterable[object]) -> list[tuple[Rows[Any], Row]]:
+        """Before the write lock is taken: what cannot be stored is refused while nobody waits."""
+        kinds = ((self._table.of(type(record)), record) for record in records)
+        return [(rows, rows.dump(record)) for rows, record in kinds]
+
+    def _add(self, connection: sqlite3.Connection, dumped: Iterable[tuple[Rows[Any], Row]]) -> None:
+        """Within a transaction. Raises Duplicate."""
+        for rows, row in dumped:
+            sql, values = self._sql[rows.name].insert, _values(row)
+            try:
+                connection.execute(sql, values)
+            except sqlite3.IntegrityError as error:  # undoes this statement only
+                if not rows.expires:
                     raise _duplicate(rows, error) from None
+                self._freed_write(connection, rows, row, sql, values)
 
     def _free(self, connection: sqlite3.Connection, rows: Rows[Any], row: Row) -> None:
         now = self._clock()
         held = dict(zip(rows.keys, row.keys, strict=True)) | {"id": row.id}
         for group in (("id",), *rows.collection.unique):
             connection.execute(self._sql[rows.name].free(group), (*(held[key] for key in group), now))
+
+
+def _values(row: Row) -> tuple[Any, ...]:
+    return (row.id, row.version, row.expires_at, row.consumed_at, row.body, *row.keys)
 
 
 def _shape(given: Mapping[str, str | None]) -> tuple[tuple[str, bool], ...]:

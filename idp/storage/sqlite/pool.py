@@ -28,25 +28,18 @@ class Pool:
         self._closed = False
         forks.watch(self)
 
-    @contextlib.contextmanager
-    def connection(self) -> Iterator[sqlite3.Connection]:
+    def connection(self) -> "Borrowed":
         """An idle connection of this process, or a new one."""
+        return Borrowed(self)
+
+    def take(self) -> sqlite3.Connection:
         try:
-            connection = self._idle.pop()
+            return self._idle.pop()
         except IndexError:
-            connection = self._open()
-        try:
-            yield connection
-        except sqlite3.Error as error:
-            self._discard(connection)
-            if "Could not decode to UTF-8" in str(error):
-                raise NotText from None
-            raise StoreUnavailable(f"SQLite: {error}") from error
-        except BaseException:
-            self._idle.append(connection)
-            raise
-        else:
-            self._idle.append(connection)
+            return self._open()
+
+    def give_back(self, connection: sqlite3.Connection) -> None:
+        self._idle.append(connection)
 
     def close(self) -> None:
         """Closes the connections of this process. No call may be under way; a later one gets StoreUnavailable."""
@@ -70,7 +63,7 @@ class Pool:
             self._set_up(connection)
         except sqlite3.Error as error:
             if connection is not None:
-                self._discard(connection)
+                self.discard(connection)
             raise StoreUnavailable(f"SQLite: {error}") from error
         return connection
 
@@ -88,7 +81,7 @@ class Pool:
         for pragma in ("synchronous=FULL", "fullfsync=ON", "trusted_schema=OFF"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
 
-    def _discard(self, connection: sqlite3.Connection) -> None:
+    def discard(self, connection: sqlite3.Connection) -> None:
         if connection in self._opened:  # not when the pool was closed meanwhile
             self._opened.remove(connection)
         connection.close()
@@ -97,6 +90,28 @@ class Pool:
         for connection in self._opened:
             forks.keep_for_good(connection)
         self._opened, self._idle = [], []
+
+
+class Borrowed:
+    """A connection for one block. A class, and no generator: every read of the store goes through it."""
+
+    __slots__ = ("_connection", "_pool")
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._connection = self._pool.take()
+        return self._connection
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is None or not isinstance(error, sqlite3.Error):
+            self._pool.give_back(self._connection)
+            return
+        self._pool.discard(self._connection)
+        if "Could not decode to UTF-8" in str(error):
+            raise NotText from None
+        raise StoreUnavailable(f"SQLite: {error}") from error
 
 
 @contextlib.contextmanager
