@@ -18,6 +18,7 @@ from idp.api.document_store.contract import DocumentStore
 from idp.api.documents import Documents
 from idp.api.issuer import Issuer
 from idp.api.queues import Queues
+from idp.api.sender import Senders
 from idp.api.transports import rest
 from idp.api.wire import to_request
 from idp.base.clock import Clock, system_clock
@@ -58,7 +59,7 @@ class Api:
 def open_api(settings: Settings, clock: Clock = system_clock) -> Api:
     """Raises Misconfigured. Connects to nothing but files yet."""
     issuer = Issuer.from_settings(settings, clock)
-    judge = TokenJudge(issuer, settings.api.audience, clock)
+    judge = TokenJudge(issuer, settings.api.audience, clock, Senders(settings, clock))
     store = _open_store(settings)
     broker = _open_broker(settings, clock)
     return Api(issuer.url, settings.api.audience, judge, store, broker, _handlers(store, broker, clock))

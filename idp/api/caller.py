@@ -1,6 +1,7 @@
-"""Owns who is calling: a bearer token becomes a Caller, on every request anew. Header only, exactly one.
+"""Owns who is calling: an access token becomes a Caller, on every request anew. Header only, exactly one.
 
-Fetching keys and introspection is left to issuer.py; what a Caller may do to acl.py and the scopes of each operation.
+Fetching keys and introspection is left to issuer.py, to whom a token is bound to sender.py; what a Caller may do to acl.py
+and the scopes of each operation.
 RFC 6750 (bearer), RFC 9068 (JWT access tokens), RFC 8725 (JWT best practice).
 """
 
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 from idp.api.issuer import Issuer
 from idp.api.problems import bad_token, insufficient_scope
+from idp.api.sender import Carried, Senders
 from idp.base import claims as names
 from idp.base.clock import Clock
 
@@ -62,40 +64,52 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class _Verified:
+    """binding: the claim `cnf` as it stands in the token, empty for a bearer token."""
+
     caller: Caller
-    recheck_at: float
+    binding: Mapping[str, Any]
+    recheck_at: float = 0.0
 
 
 class TokenJudge:
-    """Judges bearer tokens. Safe to share between threads."""
+    """Judges access tokens. Safe to share between threads."""
 
-    def __init__(self, issuer: Issuer, audience: str, clock: Clock) -> None:
+    def __init__(self, issuer: Issuer, audience: str, clock: Clock, senders: Senders) -> None:
         self._issuer = issuer
+        self._senders = senders
         self._audience = audience
         self._clock = clock
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
         self._lock = threading.Lock()
 
-    def judge(self, authorization: str | None) -> Caller:
-        """The value of the one Authorization header. Raises Refused 401 with a code that says what is wrong, or 503."""
-        token = _bearer(authorization)
+    def judge(self, authorization: str | None, carried: Carried | None = None) -> Caller:
+        """The value of the one Authorization header, and what else came with it; None from transports that can carry
+        nothing else. Raises Refused 401 with a code that says what is wrong, or 503."""
+        scheme, token = _presented(authorization)
+        known = self._known(token)
+        # Of every request, also of a token that is known: it is the request that proves who sends it.
+        self._senders.check(known.binding, token, scheme, carried)
+        return known.caller
+
+    def _known(self, token: str) -> _Verified:
         key = hashlib.sha256(token.encode()).digest()
         now = self._clock()
         known = self._verified.get(key)
         if known and now < known.caller.expires_at and now < known.recheck_at:
-            return known.caller
-        caller = self._verify(token, now)
+            return known
+        found = self._verify(token, now)
         wait = RECHECK_SECONDS if self._issuer.introspects else REVERIFY_SECONDS
         if self._issuer.introspects:
-            caller = _narrowed(caller, self._issuer.introspect(token))
+            found = _narrowed(found, self._issuer.introspect(token))
+        found = replace(found, recheck_at=now + wait)
         with self._lock:
-            self._verified[key] = _Verified(caller, now + wait)
+            self._verified[key] = found
             self._verified.move_to_end(key)
             if len(self._verified) > MAX_TOKENS:
                 self._verified.popitem(last=False)
-        return caller
+        return found
 
-    def _verify(self, token: str, now: float) -> Caller:
+    def _verify(self, token: str, now: float) -> _Verified:
         claims = self._signed_claims(token)
         # In this order: who issued it, is it alive, is it for us, is it whole.
         if claims.get("iss") != self._issuer.url:
@@ -105,7 +119,7 @@ class TokenJudge:
         if self._audience not in (audience if isinstance(audience, list) else [audience]):
             message = f"The token is for another audience; this API is {self._audience}."
             raise bad_token("wrong_audience", message, f"aud={audience!r:.200}")
-        return Caller(
+        caller = Caller(
             subject=_text(claims, "sub"),
             client_id=_text(claims, names.CLIENT_ID),
             scopes=frozenset(str(claims.get(names.SCOPE) or "").split()),
@@ -113,6 +127,7 @@ class TokenJudge:
             expires_at=float(claims["exp"]),
             token_id=_text(claims, "jti"),
         )
+        return _Verified(caller, {name: claims[name] for name in ("cnf",) if name in claims})
 
     def _signed_claims(self, token: str) -> Mapping[str, Any]:
         from joserfc import jws, jwt
@@ -143,14 +158,15 @@ class TokenJudge:
             raise _malformed(type(error).__name__) from None
 
 
-def _bearer(authorization: str | None) -> str:
+def _presented(authorization: str | None) -> tuple[str, str]:
+    """(scheme in lower case, token)."""
     scheme, _, token = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer":
+    if scheme.lower() not in ("bearer", "dpop"):
         raise bad_token("missing_token", "Send an access token: Authorization: Bearer …")
     token = token.strip(" ")
     if len(token) > MAX_TOKEN_CHARS or not _TOKEN.fullmatch(token):
         raise _malformed("not a compact JWS")
-    return token
+    return scheme.lower(), token
 
 
 def _malformed(reason: str) -> Exception:
@@ -182,13 +198,19 @@ def _roles(value: object) -> frozenset[str]:
     return frozenset(role for role in value if isinstance(role, str)) if isinstance(value, list) else frozenset()
 
 
-def _narrowed(caller: Caller, answer: Mapping[str, Any]) -> Caller:
+def _narrowed(found: _Verified, answer: Mapping[str, Any]) -> _Verified:
     """What the identity provider says now can take rights away before the token ends, never add any."""
+    caller, bound = found.caller, found.binding.get("cnf")
     if answer["active"] is not True or answer.get("sub", caller.subject) != caller.subject:
         raise bad_token("revoked_token", "The token has been revoked.")
+    if answer.get("cnf", bound) != bound:
+        raise bad_token(
+            "revoked_token", "The token has been revoked.", "the issuer says that it is bound to another key"
+        )
     scopes, roles = answer.get(names.SCOPE), answer.get(names.ROLES)
-    return replace(
+    narrower = replace(
         caller,
         scopes=caller.scopes & frozenset(scopes.split()) if isinstance(scopes, str) else caller.scopes,
         roles=caller.roles & _roles(roles) if isinstance(roles, list) else caller.roles,
     )
+    return replace(found, caller=narrower)

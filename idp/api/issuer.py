@@ -86,7 +86,9 @@ class Issuer:
     @classmethod
     def from_settings(cls, settings: Settings, clock: Clock) -> "Issuer":
         url = issuer_of(settings)
-        return cls(url, policy_for(settings.net, url), introspection_client_of(settings), clock)
+        return cls(
+            url, policy_for(settings.net, url, settings.tls_certificate), introspection_client_of(settings), clock
+        )
 
     def key(self, kid: str) -> "Key | None":
         """The public key of that id; None when the issuer has none. Raises Refused 503 when it cannot be asked."""

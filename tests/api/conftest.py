@@ -61,12 +61,19 @@ class Companion:
 
 
 @pytest.fixture
-def start(tmp_path: Path, issuer: Issuer, clock: FakeClock) -> Iterator[Callable[..., Companion]]:
-    """Start companions with settings of their own; `api` settings are laid over those that name the issuer."""
+def start(start_with: Callable[..., Companion]) -> Callable[..., Companion]:
+    """Start companions with `api` settings of their own, laid over those that name the issuer."""
+    return lambda **api: start_with(api=api)
+
+
+@pytest.fixture
+def start_with(tmp_path: Path, issuer: Issuer, clock: FakeClock) -> Iterator[Callable[..., Companion]]:
+    """Start companions with settings of their own."""
     apps = []
 
-    def start(**api: Any) -> Companion:
-        settings = Settings.model_validate({"data": str(tmp_path / "data"), "api": {"issuer": issuer.url, **api}})
+    def start(api: dict[str, Any] | None = None, **more: Any) -> Companion:
+        tree = {"data": str(tmp_path / "data"), "api": {"issuer": issuer.url, **(api or {})}, **more}
+        settings = Settings.model_validate(tree)
         app = create_app(settings, clock)
         apps.append(app)
         return Companion(app.test_client(), issuer, clock)

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 import idp
 from idp.api.commands import OPERATIONS, DocumentReply, DocumentStamp, Nothing
 from idp.api.problems import bad_request, problem
+from idp.api.sender import Carried
 from idp.api.wire import MAX_BODY_BYTES, read_json
 from idp.base import ids
 from idp.base.errors import Refused
@@ -81,7 +82,7 @@ def create(api: "Api") -> Flask:
 
 
 def _serve(api: "Api", route: Route, **path: str) -> Response:
-    caller = api.judge.judge(_authorization())
+    caller = api.judge.judge(_authorization(), _carried())
     answer = api.run(route.operation, caller, partial(_members, route, path))
     if isinstance(answer, Nothing):
         return Response(status=route.status)
@@ -101,6 +102,16 @@ def _authorization() -> str | None:
     if len(found) > 1 or (found and "," in found[0]):  # WSGI servers join two headers with a comma
         raise bad_request("several_tokens", "Send exactly one Authorization header.")
     return found[0] if found else None
+
+
+def _carried() -> Carried:
+    """What tells a sender: the one DPoP proof (RFC 9449 4.3), and what a proxy says about a certificate."""
+    proofs = request.headers.getlist("DPoP")
+    if len(proofs) > 1 or (proofs and "," in proofs[0]):
+        raise bad_request("several_proofs", "Send exactly one DPoP header.")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    proof = proofs[0] if proofs else None
+    return Carried(request.method, request.path, proof, request.remote_addr or "", headers)
 
 
 def _members(route: Route, path: Mapping[str, str]) -> dict[str, Any]:
@@ -203,7 +214,7 @@ def _description(api: "Api") -> Response:
         "version": idp.__version__,
         "issuer": api.issuer,
         "audience": api.audience,
-        "authorization": "Authorization: Bearer <access token of the issuer for the audience>",
+        "authorization": "Authorization: Bearer (or DPoP) <access token of the issuer for the audience>",
         "documentation": "docs/companion.md",
         "operations": operations,
     }
