@@ -4,12 +4,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from idp.cli.common import ACTOR, group, installation, read_stdin_line, show, when
+from idp.cli.common import ACTOR, group, installation, options, read_stdin_line, show, when
+from idp.cli.fields import claims_of
 
 if TYPE_CHECKING:
     from idp.domain.upstream import FederatedLogin
     from idp.domain.user import User
     from idp.http.parts import Parts
+
+
+_attributes = options(
+    click.option("--role", "roles", multiple=True, metavar="ROLE", help="Role of the user, for scope roles and APIs."),
+    click.option("--group", "groups", multiple=True, metavar="GROUP", help="Group of the user, for scope groups."),
+    click.option(
+        "--claim",
+        "claims",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Claim about the user, such as given_name=Ada. Of your own as well; JSON values are taken as such.",
+    ),
+)
 
 
 @group("user")
@@ -24,7 +38,18 @@ def user() -> None:
 @click.option("--admin", is_flag=True, help="Make this user an administrator.")
 @click.option("--password-stdin", is_flag=True, help="Read a password from standard input (one line). Default: none.")
 @click.option("--totp", is_flag=True, help="Enrol a second factor at once and print its secret.")
-def add(username: str, email: str, full_name: str, admin: bool, password_stdin: bool, totp: bool) -> None:
+@_attributes
+def add(
+    username: str,
+    email: str,
+    full_name: str,
+    admin: bool,
+    password_stdin: bool,
+    totp: bool,
+    roles: tuple[str, ...],
+    groups: tuple[str, ...],
+    claims: tuple[str, ...],
+) -> None:
     """Add a user.
 
     Without a password the user signs in through an upstream. The second factor is usually enrolled by the user at the
@@ -39,6 +64,9 @@ def add(username: str, email: str, full_name: str, admin: bool, password_stdin: 
             administrator=admin,
             password=password,
             email_verified=True,
+            roles=roles,
+            groups=groups,
+            claims={name: value for name, value in claims_of(claims).items() if value is not None},
             actor=ACTOR,
         )
         show(_with_factor(parts, made, totp))
@@ -50,6 +78,42 @@ def _with_factor(parts: "Parts", made: "User", totp: bool) -> dict[str, Any]:
         return {**result, "totp_secret": None, "totp_uri": None, "recovery_codes": []}
     enrolment, codes = parts.factors.enrol_for(made, actor=ACTOR)
     return {**result, "totp_secret": enrolment.secret, "totp_uri": enrolment.uri, "recovery_codes": list(codes)}
+
+
+@user.command("edit")
+@click.argument("username", metavar="NAME")
+@click.option("--email", help="New e-mail address. Given by you, so it counts as verified.")
+@click.option("--name", "full_name", help="New full name.")
+@_attributes
+@click.option("--no-groups", is_flag=True, help="Take the user out of all groups.")
+@click.option("--no-roles", is_flag=True, help="Take all roles away (not that of administrators).")
+def edit(
+    username: str,
+    email: str | None,
+    full_name: str | None,
+    roles: tuple[str, ...],
+    groups: tuple[str, ...],
+    claims: tuple[str, ...],
+    no_groups: bool,
+    no_roles: bool,
+) -> None:
+    """Change what apps learn about a user. What is given replaces what was; --claim NAME= takes a claim away."""
+    given = claims_of(claims)
+    if not (given or email or full_name or roles or groups or no_groups or no_roles):
+        raise click.UsageError("Say what to change, for example --claim given_name=Ada")
+    if (groups and no_groups) or (roles and no_roles):
+        raise click.UsageError("--no-groups and --group, --no-roles and --role contradict each other")
+    with installation() as parts:
+        changed = parts.users.edit(
+            _find(parts, username),
+            name=full_name,
+            email=email,
+            roles=roles if roles or no_roles else None,
+            groups=groups if groups or no_groups else None,
+            claims=given or None,
+            actor=ACTOR,
+        )
+        show(_facts(parts, changed))
 
 
 @user.command("list")
@@ -67,7 +131,7 @@ def show_user(username: str) -> None:
         found = _find(parts, username)
         logins = [_login(one) for one in parts.links.of(found.id)]
         facts = {
-            **_summary(parts, found),
+            **_facts(parts, found),
             "created_at": when(found.created_at),
             "password": found.password_hash is not None,
             "recovery_codes_left": parts.factors.recovery_codes_left(found.id),
@@ -187,6 +251,10 @@ def _summary(parts: "Parts", one: "User") -> dict[str, Any]:
         "disabled": one.disabled,
         "totp": parts.factors.has(one.id),
     }
+
+
+def _facts(parts: "Parts", one: "User") -> dict[str, Any]:
+    return {**_summary(parts, one), "groups": list(one.groups), "claims": dict(one.claims)}
 
 
 def _login(login: "FederatedLogin") -> dict[str, Any]:

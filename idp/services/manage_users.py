@@ -1,6 +1,7 @@
 """Users: add, find, change password, disable. Leaves factors, links and sessions to their own services."""
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import replace
 
 from idp.base import ids
@@ -9,6 +10,7 @@ from idp.base.clock import Clock
 from idp.base.errors import Refused
 from idp.crypto.passwords import Passwords
 from idp.domain.audit_event import StoredSetting
+from idp.domain.claims import check_claims, check_groups
 from idp.domain.user import User, display_name, email_key, username_key
 from idp.ports import Duplicate, Repository
 from idp.services.record_audit import Audit
@@ -63,9 +65,12 @@ class Users:
         administrator: bool = False,
         password: str | None = None,
         email_verified: bool = False,
+        roles: tuple[str, ...] = (),
+        groups: tuple[str, ...] = (),
+        claims: Mapping[str, object] | None = None,
         actor: str,
     ) -> User:
-        """Raises Refused(username_taken | email_taken | weak_password | invalid_…)."""
+        """claims: as in User.claims. Raises Refused(username_taken | email_taken | weak_password | invalid_…)."""
         if password is not None:
             self._passwords.check_new(password)
         now = self._clock()
@@ -78,9 +83,11 @@ class Users:
             email_verified=email_verified and email is not None,
             name=display_name(name) or username.strip(),
             created_at=now,
-            roles=(ADMINISTRATOR,) if administrator else (),
+            roles=_roles(roles, administrator),
             password_hash=self._passwords.hash(password) if password is not None else None,
             password_changed_at=now if password is not None else None,
+            groups=check_groups(groups),
+            claims=check_claims(claims or {}),
         )
         try:
             self._repo.insert(user)
@@ -110,6 +117,43 @@ class Users:
         self._audit.record("user.changed", actor=actor, subject=user.id, what="roles", roles=" ".join(roles))
         return changed
 
+    def edit(
+        self,
+        user: User,
+        *,
+        name: str | None = None,
+        email: str | None = None,
+        roles: tuple[str, ...] | None = None,
+        groups: tuple[str, ...] | None = None,
+        claims: Mapping[str, object] | None = None,
+        actor: str,
+    ) -> User:
+        """What is given replaces what was; claims replace those of the same name, and None takes one away. An e-mail
+        address given here counts as verified; the role of administrators is kept as it is.
+
+        Raises Refused(email_taken | invalid_…).
+        """
+        changes: dict[str, object] = {}
+        if name is not None:
+            changes["name"] = display_name(name) or user.username
+        if email is not None:
+            changes |= {"email": email.strip(), "email_key": email_key(email), "email_verified": True}
+        if roles is not None:
+            changes["roles"] = _roles(roles, user.is_administrator)
+        if groups is not None:
+            changes["groups"] = check_groups(groups)
+        if claims is not None:
+            kept = {**user.claims, "updated_at": int(self._clock()), **claims}
+            changes["claims"] = check_claims({key: value for key, value in kept.items() if value is not None})
+        try:
+            changed = self._repo.replace_if(replace(user, **changes))  # type: ignore[arg-type]
+        except Duplicate as duplicate:
+            raise _taken(duplicate) from None
+        if changed is None:
+            raise Refused("changed_meanwhile", "Somebody else changed it at the same time. Look again.", status=409)
+        self._audit.record("user.changed", actor=actor, subject=user.id, what=" ".join(changes))
+        return changed
+
     def set_disabled(self, user: User, disabled: bool, *, actor: str) -> User:
         """Raises Refused(last_administrator)."""
         if disabled and user.is_administrator and not self._other_administrator(user):
@@ -133,6 +177,13 @@ class Users:
             stored = self._repo.replace_if(replace(user, **values))  # type: ignore[arg-type]
             if stored is not None:
                 return stored
+
+
+def _roles(given: tuple[str, ...], administrator: bool) -> tuple[str, ...]:
+    """Raises Refused(invalid_role): who administers is never decided in passing."""
+    if ADMINISTRATOR in given and not administrator:
+        raise Refused("invalid_role", "Nobody becomes an administrator by a list of roles.")
+    return check_groups((ADMINISTRATOR, *given) if administrator else given)
 
 
 def _taken(duplicate: Duplicate) -> Refused:
