@@ -1,4 +1,5 @@
-"""`idp client …`: OIDC clients. Leaves every rule to idp.services.manage_apps, service providers to idp.cli.service_providers."""
+"""`idp client …`: OIDC clients. Leaves options to idp.cli.app_options, every rule to idp.services.manage_apps, service
+providers to idp.cli.service_providers."""
 
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
@@ -6,55 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from idp.cli.common import ACTOR, group, installation, note, options, read_stdin_line, show, when
+from idp.cli.app_options import FIXED, chosen, metadata_options, native_if_it_must_be, with_defaults
+from idp.cli.common import ACTOR, group, installation, note, read_stdin_line, show, when
 
 if TYPE_CHECKING:
     from idp.domain.relying import Client
     from idp.http.parts import Parts
 
 SHORT_SECRET = 32  # characters; below, a stolen store lets somebody guess it
-_FIXED = ("id", "created_at", "secret_digest", "version")
-
-_flags = options(
-    click.option(
-        "--redirect-uri",
-        "redirect_uris",
-        multiple=True,
-        metavar="URI",
-        help="Where codes may be sent.",
-    ),
-    click.option(
-        "--post-logout-redirect-uri",
-        "post_logout_redirect_uris",
-        multiple=True,
-        metavar="URI",
-        help="Where sign-out ends.",
-    ),
-    click.option(
-        "--grant",
-        "grant_types",
-        multiple=True,
-        metavar="GRANT",
-        help="authorization_code, refresh_token or client_credentials.",
-    ),
-    click.option(
-        "--auth-method",
-        type=click.Choice(["client_secret_basic", "client_secret_post", "none"]),
-        help="How the client authenticates at /token.",
-    ),
-    click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="Scope that it may ask for."),
-    click.option(
-        "--audience",
-        "audiences",
-        multiple=True,
-        metavar="AUDIENCE",
-        help="API that its tokens are for.",
-    ),
-    click.option("--pkce", type=click.Choice(["required", "optional"]), help="Is PKCE needed? Default: required."),
-    click.option("--public", is_flag=True, help="A client without a secret: in a browser, on a phone or a desktop."),
-    click.option("--consent", type=click.Choice(["ask", "skip"]), help="Ask the user for consent? Default: ask."),
-    click.option("--set", "more", multiple=True, metavar="KEY=VALUE", help="Any other field; see: idp client show."),
-)
+DAY = 86_400
 
 
 @group("client")
@@ -64,7 +25,7 @@ def client() -> None:
 
 @client.command("add")
 @click.option("--name", required=True, help="Name that people see.")
-@_flags
+@metadata_options
 @click.option("--client-id", help="Client id. Default: a random one.")
 @click.option(
     "--secret-stdin", is_flag=True, help="Read the secret from standard input instead of making a random one."
@@ -79,15 +40,16 @@ def add(name: str, client_id: str | None, secret_stdin: bool, **flags: Any) -> N
     from idp.base.secret import Secret
     from idp.domain.relying import Client
 
-    chosen = _with_defaults(_chosen(flags))
+    wanted_fields = native_if_it_must_be(with_defaults(chosen(flags)))
     secret = Secret(read_stdin_line("client secret")) if secret_stdin else None
     if secret and len(secret.reveal()) < SHORT_SECRET:
         note(
             f"warning: a secret of fewer than {SHORT_SECRET} characters can be guessed; without --secret-stdin it is random."
         )
     with installation() as parts:
-        wanted = Client(id=client_id or ids.public_id("app"), name=name, created_at=parts.clock(), **chosen)
+        wanted = Client(id=client_id or ids.public_id("app"), name=name, created_at=parts.clock(), **wanted_fields)
         made, shown = parts.apps.add_client(wanted, actor=ACTOR, with_secret=True, secret=secret)
+        _warn(made)
         show({"client_id": made.id, "client_secret": shown.reveal() if shown else None})
 
 
@@ -103,31 +65,69 @@ def list_clients() -> None:
 def show_client(client_id: str) -> None:
     """Show every field of an app. The secret is not stored and cannot be shown."""
     with installation() as parts:
-        show(_facts(_find(parts, client_id)))
+        found = _find(parts, client_id)
+        _warn(found)
+        show(_facts(found))
 
 
 @client.command("set")
 @click.argument("client_id", metavar="ID")
 @click.option("--name", help="Name that people see.")
-@_flags
+@metadata_options
 @click.option("--new-secret", is_flag=True, help="Make a new secret; the old one is no longer good.")
 def change(client_id: str, name: str | None, new_secret: bool, **flags: Any) -> None:
     """Change an app. A flag that is given replaces the whole field; the others stay."""
-    from idp.base import ids
+    from idp.domain.metadata import has_secret
 
-    chosen = _chosen(flags) | ({"name": name} if name else {})
+    given = chosen(flags) | ({"name": name} if name else {})
     with installation() as parts:
         found = _find(parts, client_id)
-        secret = ids.secret() if new_secret else None
-        if secret:
-            chosen["secret_digest"] = ids.digest(secret)
-        wanted = replace(found, **chosen)
-        if wanted.is_public and secret:
-            raise click.UsageError("A public client has no secret")
-        if not wanted.is_public and wanted.secret_digest is None:
+        if flags["pkce"] == "required" and found.profile == "legacy":
+            given.setdefault("profile", "")
+        wanted = replace(found, **native_if_it_must_be(given, found))
+        if new_secret and not has_secret(wanted):
+            raise click.UsageError(f"A client that authenticates with {wanted.auth_method} has no secret")
+        if has_secret(wanted) and not new_secret and _lacks_secret(found, wanted):
             raise click.UsageError("This client would need a secret: add --new-secret")
-        facts = _facts(parts.apps.change_client(wanted, actor=ACTOR))
-        show({**facts, "client_secret": secret} if secret else facts)
+        if new_secret:
+            stored, secret = parts.apps.change_client_with_new_secret(wanted, actor=ACTOR)
+            facts = {**_facts(stored), "client_secret": secret.reveal()}
+        else:
+            stored = parts.apps.change_client(wanted, actor=ACTOR)
+            facts = _facts(stored)
+        _warn(stored)
+        show(facts)
+
+
+@client.command("rotate-secret")
+@click.argument("client_id", metavar="ID")
+@click.option(
+    "--overlap",
+    type=click.IntRange(0, 30 * DAY),
+    default=DAY,
+    metavar="SECONDS",
+    help="So long the old secret stays good. Default: 86400, a day. 0 when it has leaked.",
+)
+def rotate_secret(client_id: str, overlap: int) -> None:
+    """Give an app a new secret, printed this once."""
+    with installation() as parts:
+        stored, secret = parts.apps.rotate_secret(_find(parts, client_id).id, overlap, ACTOR)
+        show(
+            {
+                "client_id": stored.id,
+                "client_secret": secret.reveal(),
+                "old_secret_until": when(stored.old_secret_until),
+            }
+        )
+
+
+@client.command("retire-secret")
+@click.argument("client_id", metavar="ID")
+def retire_secret(client_id: str) -> None:
+    """End the old secret of an app now: it uses the new one already."""
+    with installation() as parts:
+        stored = parts.apps.retire_old_secret(_find(parts, client_id).id, ACTOR)
+        show({"client_id": stored.id, "old_secret_until": None}, f"Only the new secret of {stored.id} is good.")
 
 
 @client.command("remove")
@@ -139,42 +139,6 @@ def remove(client_id: str) -> None:
         show({"client_id": client_id, "removed": True}, f"{client_id} is removed.")
 
 
-def _chosen(flags: dict[str, Any]) -> dict[str, Any]:
-    """Fields of Client that the flags name, and only those. Raises UsageError."""
-    from idp.cli.fields import pairs, values
-    from idp.domain.relying import Client
-
-    names = [one.name for one in dataclass_fields(Client) if one.name not in _FIXED]
-    chosen = values(Client, pairs(flags["more"]), names)
-    for name in ("redirect_uris", "post_logout_redirect_uris", "grant_types", "scopes", "audiences"):
-        if flags[name]:
-            # Scopes and the like come as one text with blanks or as several options.
-            chosen[name] = tuple(dict.fromkeys(word for text in flags[name] for word in text.split()))
-    if flags["public"] and flags["auth_method"] not in (None, "none"):
-        raise click.UsageError(f"--public and --auth-method {flags['auth_method']} contradict each other")
-    if flags["public"] or flags["auth_method"]:
-        chosen["auth_method"] = "none" if flags["public"] else flags["auth_method"]
-    if flags["pkce"]:
-        chosen["pkce_required"] = flags["pkce"] == "required"
-    if flags["consent"]:
-        chosen["consent"] = flags["consent"]
-    return chosen
-
-
-def _with_defaults(chosen: dict[str, Any]) -> dict[str, Any]:
-    if not any(chosen.get(name) for name in ("redirect_uris", "grant_types", "audiences")):
-        raise click.UsageError(
-            "Say what it is for: --redirect-uri for an app with people, --grant client_credentials for a machine"
-        )
-    grants = chosen.setdefault(
-        "grant_types", ("authorization_code", "refresh_token") if chosen.get("redirect_uris") else ()
-    )
-    people = "authorization_code" in grants
-    offline = ("offline_access",) if "refresh_token" in grants else ()
-    chosen.setdefault("scopes", ("openid", "profile", "email", *offline) if people else ())
-    return chosen
-
-
 def _find(parts: "Parts", client_id: str) -> "Client":
     from idp.base.errors import Refused
 
@@ -184,22 +148,38 @@ def _find(parts: "Parts", client_id: str) -> "Client":
     return found
 
 
+def _lacks_secret(before: "Client", wanted: "Client") -> bool:
+    sealed = wanted.auth_method == "client_secret_jwt"
+    return before.secret_digest is None or (sealed and before.sealed_secret is None)
+
+
+def _warn(one: "Client") -> None:
+    from idp.domain.profile import weaknesses
+
+    for weakness in weaknesses(one):
+        note(f"warning: {weakness}")
+
+
 def _summary(one: "Client") -> dict[str, Any]:
     return {
         "client_id": one.id,
         "name": one.name,
         "auth_method": one.auth_method,
+        "profile": one.profile,
         "grant_types": list(one.grant_types),
         "redirect_uris": list(one.redirect_uris),
+        "registered_itself": one.registration_token_digest is not None,
     }
 
 
 def _facts(one: "Client") -> dict[str, Any]:
-    stored = {f.name: getattr(one, f.name) for f in dataclass_fields(one) if f.name not in _FIXED}
+    stored = {f.name: getattr(one, f.name) for f in dataclass_fields(one) if f.name not in FIXED}
     listed = {name: list(value) if isinstance(value, tuple) else value for name, value in stored.items()}
     return {
         "client_id": one.id,
         **listed,
         "has_secret": one.secret_digest is not None,
+        "old_secret_until": when(one.old_secret_until),
+        "registered_itself": one.registration_token_digest is not None,
         "created_at": when(one.created_at),
     }

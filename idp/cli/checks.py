@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from idp.base.clock import Clock, system_clock
 from idp.base.config import Roles, Settings
 from idp.base.errors import Misconfigured
-from idp.cli.common import when
+from idp.cli.common import printable, when
 
 if TYPE_CHECKING:
     from idp.http.parts import Parts
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 OLD_KEY_DAYS = 400
 STRANGE_TIME = 1_750_000_000.0  # before Sheaf was written
 MAX_HASH_MS = 1000.0
+OLD_CERTIFICATE_DAYS = 14
+State = Literal["ok", "hint", "wrong"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Finding:
     """state: ok, hint (worth knowing) or wrong (exit code 1). cure: what to do, empty when ok."""
 
     check: str
-    state: Literal["ok", "hint", "wrong"]
+    state: State
     detail: str
     cure: str = ""
 
@@ -157,8 +159,9 @@ def issuer(parts: "Parts") -> Iterator[Finding]:
     from idp.base.net import NetPolicy, Unreachable, fetch
 
     said = parts.installation.issuer
+    policy = NetPolicy(allow_private=True, trusted=parts.settings.tls_certificate)
     try:
-        answer = fetch("GET", f"{said}/.well-known/openid-configuration", NetPolicy(allow_private=True))
+        answer = fetch("GET", f"{said}/.well-known/openid-configuration", policy)
     except Unreachable as why:
         yield Finding("issuer", "hint", f"{said} does not answer ({why.reason})", "Is it running? Start it: idp run")
         return
@@ -174,7 +177,8 @@ def companion(parts: "Parts") -> Iterator[Finding]:
 
     url = parts.settings.api_url
     try:
-        answer = fetch("GET", f"{url}/healthz", NetPolicy(allow_private=True))
+        policy = NetPolicy(allow_private=True, trusted=parts.settings.tls_certificate)
+        answer = fetch("GET", f"{url}/healthz", policy)
     except Unreachable as why:
         yield Finding(
             "companion API", "hint", f"{url} does not answer ({why.reason})", "Is it running? Start it: idp serve api"
@@ -186,7 +190,41 @@ def companion(parts: "Parts") -> Iterator[Finding]:
     )
 
 
-BEFORE: tuple[Callable[[Settings], Iterator[Finding]], ...] = (production, folder)
+def clients(parts: "Parts") -> Iterator[Finding]:
+    """Those whose security is weakened, by name; and who may register."""
+    from idp.domain.profile import rules
+
+    known = parts.apps.clients()
+    loud = [one for one in known if rules(one).loud]
+    if loud:
+        named = ", ".join(printable(f"{one.name} ({one.id})") for one in loud[:10])
+        more = f" and {len(loud) - 10} more" if len(loud) > 10 else ""
+        cure = "See: idp client show ID. When the app can do it: idp client set ID --pkce required"
+        yield Finding("clients", "hint", f"{len(loud)} of {len(known)} may leave PKCE out: {named}{more}", cure)
+    else:
+        yield Finding("clients", "ok", f"{len(known)}, none with weakened security")
+    if parts.settings.registration.mode == "open":
+        cure = "Set registration.mode to token, unless this is meant."
+        yield Finding("registration", "hint", "anybody can register apps", cure)
+
+
+def tls(settings: Settings) -> Iterator[Finding]:
+    from idp.cli.certificate import days_left, present
+
+    try:
+        pair = present(settings)
+    except Misconfigured as problem:
+        yield Finding(problem.setting, "wrong", problem.problem, problem.cure)
+        return
+    if pair is None:
+        return
+    left = days_left(pair.certificate)
+    state: State = "ok" if left > OLD_CERTIFICATE_DAYS else "hint" if left > 0 else "wrong"
+    cure = "" if state == "ok" else "Renew it, then start again."
+    yield Finding("certificate", state, f"{pair.certificate}, {left:.0f} days left, for {', '.join(pair.names)}", cure)
+
+
+BEFORE: tuple[Callable[[Settings], Iterator[Finding]], ...] = (production, folder, tls)
 WITH_STORE: tuple[Callable[["Parts"], Iterator[Finding]], ...] = (
     store,
     seal,
@@ -197,4 +235,5 @@ WITH_STORE: tuple[Callable[["Parts"], Iterator[Finding]], ...] = (
     set_up,
     issuer,
     companion,
+    clients,
 )

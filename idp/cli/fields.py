@@ -3,6 +3,7 @@
 Leaves whether a value makes sense to the service that stores it.
 """
 
+import json
 import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -46,6 +47,32 @@ def value(name: str, text: str, wanted: Any) -> Any:
     if origin is tuple:
         return tuple(text.replace(",", " ").split())
     return _plain(name, text, wanted)
+
+
+def claims_of(given: Iterable[str]) -> dict[str, Any]:
+    """`name=value` texts as claims about a person: text, or JSON where the value is that. Nothing after `=`: None.
+
+    Raises UsageError. Leaves which claims and values there may be to idp.domain.claims.
+    """
+    from idp.domain.claims import TEXTS
+
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"--claim {text!r} is not NAME=VALUE")
+        if name in found:
+            raise click.UsageError(f"--claim {name} is given twice")
+        found[name] = None if value == "" else value if name in TEXTS else _json_or_text(value)
+    return found
+
+
+def _json_or_text(value: str) -> Any:
+    """Numbers, true, false, lists, objects and quoted text are JSON; everything else is text as it stands."""
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def _plain(name: str, text: str, wanted: Any) -> Any:

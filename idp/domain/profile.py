@@ -17,6 +17,7 @@ class Rules:
     """pushed_request: PAR only. sender_constrained: tokens are bound to a key (DPoP or mTLS). auth_methods, signing_algs:
     the only ones allowed, None for all that we support. rotate_refresh: a refresh token is replaced at each use.
     issuer_audience: client assertions and request objects must name the issuer, and nothing else, as their audience.
+    https_redirects: the code goes to https addresses, or to the loopback address of a native app.
     loud: every place that shows this client says that its security is weakened."""
 
     pushed_request: bool
@@ -26,6 +27,7 @@ class Rules:
     signing_algs: frozenset[str] | None
     rotate_refresh: bool
     issuer_audience: bool
+    https_redirects: bool
     loud: bool
 
 
@@ -43,5 +45,30 @@ def rules(client: Client, *, push_everything: bool = False) -> Rules:
         # FAPI 2.0 5.3.2.1: rotation gives nothing to a token that is bound to a key, and breaks honest apps.
         rotate_refresh=not fapi,
         issuer_audience=fapi,
+        https_redirects=fapi,
         loud=client.profile == "legacy" or not pkce,
     )
+
+
+WEAKNESSES = {
+    "pkce_optional": "PKCE is optional: whoever steals an authorization code of this app may be able to use it.",
+    "legacy_needless": "Profile legacy is for old apps; this one uses PKCE and does not need it.",
+    "requests_unsigned": "Its request objects need no signature: what is in them may come from anybody.",
+}
+
+
+def weak_points(client: Client) -> tuple[str, ...]:
+    """What must be said loudly of this client, wherever an operator sees it, by its names in WEAKNESSES."""
+    found = []
+    if not rules(client).pkce:
+        found.append("pkce_optional")
+    elif rules(client).loud:
+        found.append("legacy_needless")
+    if client.request_object_signing_alg == "none":
+        found.append("requests_unsigned")
+    return tuple(found)
+
+
+def weaknesses(client: Client) -> tuple[str, ...]:
+    """The same in words; empty when there is nothing."""
+    return tuple(WEAKNESSES[name] for name in weak_points(client))

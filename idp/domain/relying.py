@@ -21,10 +21,10 @@ class Client:
     """An OIDC relying party (names of RFC 7591 and OIDC Dynamic Client Registration, where they have one; the leading
     `token_endpoint_` is left out). secret_digest: SHA-256 of a 256-bit random secret, None for clients without one.
 
-    old_secret_digest: the secret before, good until old_secret_until. sealed_secret: the secret itself, sealed (owner = id,
-    field = `secret`), for client_secret_jwt only. jwks: the JSON text of a JWK set. *_alg fields hold JOSE names; None:
-    not used. claims: the claims that may be released to this app, None for all that its scopes release. roles, groups: the
-    only ones that its tokens show, None for all. *_seconds: lifetimes, None for the installation's.
+    old_secret_digest: the secret before, good until old_secret_until. sealed_secret, old_sealed_secret: the secret itself,
+    sealed (owner = id, field = `secret`), for client_secret_jwt only. jwks: the JSON text of a JWK set. *_alg fields hold
+    JOSE names; None: not used. claims: the claims that may be released to this app, None for all that its scopes release.
+    roles, groups: the only ones that its tokens show, None for all. *_seconds: lifetimes, None for the installation's.
     """
 
     id: str
@@ -47,6 +47,7 @@ class Client:
     old_secret_digest: str | None = field(default=None, repr=False)
     old_secret_until: float | None = None
     sealed_secret: str | None = field(default=None, repr=False)
+    old_sealed_secret: str | None = field(default=None, repr=False)
     auth_signing_alg: str | None = None
     jwks: str | None = None
     jwks_uri: str | None = None

@@ -1,30 +1,41 @@
 """Applications that rely on us: add, change, list, remove OIDC clients and SAML service providers.
 
-Leaves reading SAML metadata to idp.protocols.saml.metadata, and tokens to idp.services.issue_grant.
+Leaves which clients are accepted to idp.services.check_client, reading SAML metadata to idp.protocols.saml.metadata, and
+tokens to idp.services.issue_grant.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from idp.base import ids
 from idp.base.clock import Clock
 from idp.base.errors import Refused
-from idp.base.net import is_loopback_url
 from idp.base.secret import Secret
+from idp.crypto.seal import Seal
+from idp.domain.audit_event import EventName
 from idp.domain.grant import Consent, Grant
+from idp.domain.metadata import AUTH_METHODS, RESPONSE_ALGS, bad, has_secret, normal
 from idp.domain.relying import Client, ServiceProvider
 from idp.ports import Duplicate, Repository
+from idp.services.check_client import Surroundings, check_client
+from idp.services.client_uris import check_sector_document
 from idp.services.record_audit import Audit
 
-GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
-AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post")
+__all__ = ["AUTH_METHODS", "Apps", "check_client"]
+
+LONGEST_OVERLAP = 30 * 86_400  # seconds; a secret that was replaced because it leaked must end
+SHORTEST_MAC_SECRET = 32  # bytes: RFC 7518 3.2
 
 
 class Apps:
-    def __init__(self, repo: Repository, clock: Clock, audit: Audit) -> None:
+    def __init__(
+        self, repo: Repository, clock: Clock, audit: Audit, seal: Seal, around: Surroundings | None = None
+    ) -> None:
         self._repo = repo
         self._clock = clock
         self._audit = audit
+        self._seal = seal
+        self._around = around or Surroundings()
 
     # ---------------------------------------------------------------- OIDC clients
 
@@ -32,33 +43,104 @@ class Apps:
         return self._repo.get(Client, client_id)
 
     def clients(self) -> list[Client]:
-        return self._repo.find(Client)
+        return self._repo.find(Client, limit=100_000)
+
+    def check(self, client: Client, before: Client | None = None) -> Client:
+        """The client in its usual spelling, every field looked at; asks for the sector's document when it may have changed, and
+        has the keys made that its answers are to be signed with.
+
+        Raises Refused(invalid_client_metadata | invalid_redirect_uri), which names the field.
+        """
+        client = normal(client)
+        check_client(client, self._around)
+        if before is None or _sector(client) != _sector(before):
+            check_sector_document(client, self._around.policy())
+        self._around.prepare(*(getattr(client, field) for field in RESPONSE_ALGS))
+        return client
 
     def add_client(
-        self, client: Client, *, actor: str, with_secret: bool, secret: Secret | None = None
+        self,
+        client: Client,
+        *,
+        actor: str,
+        with_secret: bool,
+        secret: Secret | None = None,
     ) -> tuple[Client, Secret | None]:
-        """Store a checked client; a confidential one gets a fresh secret (or the given one), shown this once.
+        """Check and store a client; one that authenticates with a secret gets a fresh one (or the given), shown this once.
 
-        Raises Refused(invalid_client_metadata | client_taken).
+        Raises Refused(invalid_client_metadata | invalid_redirect_uri | client_taken).
         """
-        check_client(client)
-        secret = secret or Secret(ids.secret()) if with_secret and not client.is_public else None
-        stored = replace(client, secret_digest=ids.digest(secret.reveal()) if secret else None)
+        return self.add_checked(self.check(client), actor=actor, with_secret=with_secret, secret=secret)
+
+    def add_checked(
+        self,
+        client: Client,
+        *,
+        actor: str,
+        with_secret: bool = True,
+        secret: Secret | None = None,
+        event: EventName = "client.added",
+        detail: Mapping[str, str | None] | None = None,
+    ) -> tuple[Client, Secret | None]:
+        """The same for a client that `check` has given. Raises Refused(client_taken)."""
+        secret = (secret or Secret(ids.secret())) if with_secret and has_secret(client) else None
+        stored = self._with_secret(client, secret) if secret else replace(client, secret_digest=None)
         try:
             self._repo.insert(stored)
         except Duplicate:
             raise Refused("client_taken", "A client with this id exists.", status=409) from None
-        self._audit.record("client.added", actor=actor, subject=client.id, name=client.name)
+        self._audit.record(event, actor=actor, subject=client.id, name=client.name, **(detail or {}))
         return stored, secret
 
     def change_client(self, client: Client, *, actor: str) -> Client:
-        """Raises Refused(invalid_client_metadata | changed_meanwhile)."""
-        check_client(client)
-        stored = self._repo.replace_if(client)
-        if stored is None:
-            raise Refused("changed_meanwhile", "Somebody else changed it at the same time. Look again.", status=409)
-        self._audit.record("client.changed", actor=actor, subject=client.id)
-        return stored
+        """Raises Refused(invalid_client_metadata | invalid_redirect_uri | changed_meanwhile)."""
+        client = self.check(client, self.client(client.id))
+        if client.auth_method == "client_secret_jwt" and client.sealed_secret is None:
+            raise bad(
+                "auth_method", "client_secret_jwt needs a new secret, as of the present one only a digest is kept"
+            )
+        return self._replace(client, "client.changed", actor)
+
+    def change_client_with_new_secret(self, client: Client, *, actor: str) -> tuple[Client, Secret]:
+        """The old secret is no longer good. Raises what change_client raises, and Refused(no_secret)."""
+        client = self.check(client, self.client(client.id))
+        self._must_have_secret(client)
+        secret = Secret(ids.secret())
+        stored = self._replace(self._with_secret(client, secret), "client.changed", actor, replaced="secret")
+        return stored, secret
+
+    def rotate_secret(
+        self, client_id: str, overlap_seconds: int, actor: str, *, version: int | None = None
+    ) -> tuple[Client, Secret]:
+        """A new secret, shown this once. The one before stays good for overlap_seconds; one before that ends now.
+        version: the one that was looked at; None for any.
+
+        Raises Refused(unknown_client | no_secret | bad_overlap | changed_meanwhile).
+        """
+        before = self._existing(client_id)
+        if version is not None and before.version != version:
+            raise changed_meanwhile()
+        self._must_have_secret(before)
+        if not 0 <= overlap_seconds <= LONGEST_OVERLAP:
+            raise Refused("bad_overlap", f"The old secret can stay good for 0 to {LONGEST_OVERLAP} seconds.")
+        secret = Secret(ids.secret())
+        changed = self._with_secret(before, secret)
+        if overlap_seconds and before.secret_digest:
+            changed = replace(
+                changed,
+                old_secret_digest=before.secret_digest,
+                old_sealed_secret=before.sealed_secret,
+                old_secret_until=self._clock() + overlap_seconds,
+            )
+        stored = self._replace(changed, "client.secret_rotated", actor, overlap=f"{overlap_seconds} s")
+        return stored, secret
+
+    def retire_old_secret(self, client_id: str, actor: str) -> Client:
+        """End the overlap now; does nothing when there is none. Raises Refused(unknown_client | changed_meanwhile)."""
+        before = self._existing(client_id)
+        if before.old_secret_digest is None:
+            return before
+        return self._replace(replace(before, **_NO_OLD_SECRET), "client.secret_retired", actor)  # type: ignore[arg-type]
 
     def remove_client(self, client_id: str, *, actor: str) -> None:
         """With all its grants and consents: a later client of the same id inherits nothing."""
@@ -67,6 +149,32 @@ class Apps:
         self._repo.delete_where(Grant, client_id=client_id)
         self._repo.delete_where(Consent, client_id=client_id)
         self._audit.record("client.removed", actor=actor, subject=client_id)
+
+    def _existing(self, client_id: str) -> Client:
+        found = self.client(client_id)
+        if found is None:
+            raise Refused("unknown_client", "There is no such client.", status=404)
+        return found
+
+    def _must_have_secret(self, client: Client) -> None:
+        if not has_secret(client):
+            raise Refused("no_secret", f"This client authenticates with {client.auth_method}: it has no secret.")
+
+    def _with_secret(self, client: Client, secret: Secret) -> Client:
+        sealed = None
+        if client.auth_method == "client_secret_jwt":
+            if len(secret.reveal().encode()) < SHORTEST_MAC_SECRET:
+                raise bad("auth_method", f"client_secret_jwt needs a secret of at least {SHORTEST_MAC_SECRET} bytes")
+            sealed = self._seal.close(secret.reveal(), owner=client.id, field="secret")
+        fields = {**_NO_OLD_SECRET, "secret_digest": ids.digest(secret.reveal()), "sealed_secret": sealed}
+        return replace(client, **fields)  # type: ignore[arg-type]
+
+    def _replace(self, client: Client, event: EventName, actor: str, **detail: str) -> Client:
+        stored = self._repo.replace_if(client)
+        if stored is None:
+            raise changed_meanwhile()
+        self._audit.record(event, actor=actor, subject=client.id, **detail)
+        return stored
 
     # ---------------------------------------------------------------- SAML service providers
 
@@ -100,50 +208,12 @@ class Apps:
         self._audit.record("sp.removed", actor=actor, subject=entity_id)
 
 
-def check_client(client: Client) -> None:
-    """Every field. Raises Refused(invalid_client_metadata), which names the field."""
-    if client.auth_method not in AUTH_METHODS:
-        raise _bad("auth_method", f"use one of {', '.join(AUTH_METHODS)}")
-    for grant in client.grant_types:
-        if grant not in GRANT_TYPES:
-            raise _bad("grant_types", f"{grant!r} is not one of {', '.join(GRANT_TYPES)}")
-    if client.is_public and "client_credentials" in client.grant_types:
-        raise _bad("grant_types", "a public client has no credentials to use client_credentials with")
-    if client.is_public and not client.pkce_required:
-        raise _bad("pkce_required", "a public client always needs PKCE (RFC 9700 2.1.1)")
-    if "authorization_code" in client.grant_types and not client.redirect_uris:
-        raise _bad("redirect_uris", "a client for people needs at least one")
-    for field in ("redirect_uris", "post_logout_redirect_uris"):
-        for uri in getattr(client, field):
-            _check_uri(uri, field)
-    _check_scopes(client)
+def changed_meanwhile() -> Refused:
+    return Refused("changed_meanwhile", "Somebody else changed it at the same time. Look again.", status=409)
 
 
-def _check_scopes(client: Client) -> None:
-    for scope in client.scopes:
-        if not scope or any(not ("!" <= c <= "~") or c in '"\\' for c in scope):
-            raise _bad("scopes", f"{scope!r} is not a scope (RFC 6749 3.3)")
+_NO_OLD_SECRET = {"old_secret_digest": None, "old_sealed_secret": None, "old_secret_until": None}
 
 
-def _check_uri(uri: str, field: str) -> None:
-    """https, http on loopback, or a private-use scheme with a dot (RFC 8252 7.1); no fragment, no user, no odd characters."""
-    try:
-        parts = urlsplit(uri)
-        _ = parts.port
-    except ValueError:
-        raise _bad(field, f"{uri!r} is not a URI") from None
-    if any(not ("!" <= c <= "~") or c in '"<>\\^`{|}' for c in uri) or len(uri) > 2000:
-        raise _bad(field, f"{uri[:100]!r} holds characters that a URI cannot have")
-    if "#" in uri or parts.username is not None or parts.password is not None:
-        raise _bad(field, f"{uri!r} has a fragment or user information")
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if parts.scheme == "http" and is_loopback_url(uri):
-        return
-    if "." in parts.scheme:
-        return
-    raise _bad(field, f"{uri!r} must be https, or http on a loopback address")
-
-
-def _bad(field: str, why: str) -> Refused:
-    return Refused("invalid_client_metadata", f"{field}: {why}.", status=400)
+def _sector(client: Client) -> tuple[object, ...]:
+    return client.sector_identifier_uri, client.redirect_uris
