@@ -1,4 +1,4 @@
-"""Session: a browser signed in with us. The browser holds a random handle; the store holds its digest."""
+"""Session: a browser signed in with us. The browser holds a random handle; the store holds its digest. SignedOut: its end."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,8 @@ class Session:
     """id = digest of the cookie's handle. sid: public identifier for tokens and lists, reveals nothing of the handle.
 
     auth_time: when the first factor was last proved. factor_at: when the second was, None if not at all.
-    amr: what was really done: pwd, fed, otp, recovery. provider_id: the upstream, when one was used.
+    amr: what was really done: pwd, fed, otp, recovery. provider_id: the upstream, when one was used. apps: ids of the
+    clients that were sent a code in it; they outlive their grants, which may end sooner than the session.
     """
 
     id: str
@@ -24,6 +25,7 @@ class Session:
     factor_at: float | None = None
     provider_id: str | None = None
     user_agent: str = ""
+    apps: tuple[str, ...] = ()
     version: int = 0
 
     @property
@@ -33,3 +35,21 @@ class Session:
 
 ACR_SINGLE = "urn:sheaf:acr:1fa"
 ACR_MFA = "https://refeds.org/profile/mfa"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """What the page after a sign-out shows. id = digest of the handle in its address; browser: digest of the cookie of the
+    browser that may see it. apps: ids of the clients that can be told. target: where the app app_id wants the person sent.
+    here: it was the session of this very browser, which can tell apps, too (Front-Channel Logout 1.0)."""
+
+    id: str
+    sid: str
+    browser: str
+    apps: tuple[str, ...]
+    created_at: float
+    expires_at: float
+    target: str | None = None
+    app_id: str | None = None
+    here: bool = True
+    language: str = ""

@@ -1,6 +1,7 @@
 """Sessions: made only by finishing a sign-in or the set-up, found by the digest of the browser's handle, ended in one place.
 
-Ending a session also revokes the grants that were issued from it, those for offline use apart. Leaves cookies to idp.http.browser.
+Ending a session also revokes the grants that were issued from it, those for offline use apart, and leaves a note to every
+app that wants to know (logout). Leaves cookies to idp.http.browser.
 """
 
 from dataclasses import replace
@@ -13,17 +14,23 @@ from idp.domain.grant import Grant
 from idp.domain.session import Session
 from idp.domain.user import User
 from idp.ports import Repository
+from idp.services.logout import Logout
 from idp.services.record_audit import Audit
 
 TOUCH_SECONDS = 60.0
 
 
 class Sessions:
-    def __init__(self, repo: Repository, clock: Clock, audit: Audit, settings: SignInSettings) -> None:
+    """logout: None only where no session is ever ended."""
+
+    def __init__(
+        self, repo: Repository, clock: Clock, audit: Audit, settings: SignInSettings, logout: Logout | None = None
+    ) -> None:
         self._repo = repo
         self._clock = clock
         self._audit = audit
         self._settings = settings
+        self._logout = logout
 
     def load(self, handle: str) -> tuple[Session, User] | None:
         """The live session behind a cookie and its user; None when ended, idle for too long, or the user is disabled."""
@@ -63,6 +70,7 @@ class Sessions:
             factor_at=proof.factor_at,
             provider_id=proof.provider_id,
             user_agent=user_agent[:200],
+            apps=before.apps if before is not None and same else (),
         )
         # The new one first: what hangs on the sid must not find the session gone for a moment.
         self._repo.insert(session)
@@ -72,10 +80,28 @@ class Sessions:
             self.end(before, actor=before.user_id)
         return session, handle
 
-    def end(self, session: Session, *, actor: str) -> None:
-        self._repo.delete_where(Session, sid=session.sid)
-        self.revoke_grants(session_sid=session.sid)
-        self._audit.record("session.ended", actor=actor, subject=session.user_id, sid=session.sid)
+    def used_by(self, session: Session, client_id: str) -> None:
+        """An app is about to be sent a code in this session. One write an app and session, not one a sign-in."""
+        found: Session | None = session
+        while found is not None and client_id not in found.apps:
+            if self._repo.replace_if(replace(found, apps=(*found.apps, client_id))) is not None:
+                return
+            found = self.by_sid(session.sid)  # touched, proved anew or ended meanwhile
+
+    def end(self, session: Session, *, actor: str) -> tuple[str, ...]:
+        """Gives the ids of the apps that this session signed in to. One that has not collected its tokens yet counts: it
+        may do so at this very moment."""
+        grants = self._repo.find(Grant, limit=100_000, session_sid=session.sid)
+        apps = tuple(dict.fromkeys([*session.apps, *(grant.client_id for grant in grants)]))
+        # The notes first: if we are cut off here, apps hear of an end that the person wanted; the other way round never.
+        notes = self._logout.note(session, apps) if self._logout is not None and apps else []
+        ended = self._repo.delete_where(Session, sid=session.sid)
+        self._revoke([grant for grant in grants if not grant.offline])
+        if ended:
+            self._audit.record("session.ended", actor=actor, subject=session.user_id, sid=session.sid)
+        if self._logout is not None:
+            self._logout.hurry(notes)
+        return apps
 
     def end_all(self, user_id: str, *, actor: str) -> None:
         """Every session and every grant of the user, those for offline use too."""
@@ -86,9 +112,11 @@ class Sessions:
     def revoke_grants(self, *, session_sid: str | None = None, user_id: str | None = None) -> None:
         """Those that hang on a session (not the ones for offline use, they outlive it), or all of a user."""
         where = {"session_sid": session_sid} if session_sid is not None else {"user_id": user_id}
-        for found in self._repo.find(Grant, limit=100_000, **where):
-            if session_sid is not None and found.offline:
-                continue
+        found = self._repo.find(Grant, limit=100_000, **where)
+        self._revoke([grant for grant in found if session_sid is None or not grant.offline])
+
+    def _revoke(self, grants: list[Grant]) -> None:
+        for found in grants:
             grant: Grant | None = found
             while grant is not None and grant.revoked_at is None:
                 if self._repo.replace_if(replace(grant, revoked_at=self._clock())) is not None:

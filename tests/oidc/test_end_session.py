@@ -1,9 +1,15 @@
 """Owns the claims about RP-Initiated Logout: at once with a good hint, after a question without, never to a foreign place."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.oidc.house import BYE, House, Person
+from idp.crypto import tokens
+from idp.domain.attempt import Proof
+from idp.domain.audit_event import AuditEvent
+from idp.domain.relying import Client
+from tests.oidc.house import BYE, ISSUER, House, Person
 from tests.support.html import parse
 
 
@@ -110,3 +116,105 @@ def test_looking_with_head_signs_nobody_out(house: House) -> None:
     hint = house.sign_in(person, app)["id_token"]
     person.browser.head("/end_session", query_string={"id_token_hint": hint})
     assert signed_in(house, person)
+
+
+def test_a_hint_of_another_session_of_the_same_person_asks_first(house: House) -> None:
+    app, person = house.client(), house.person()
+    hint = house.sign_in(person, app)["id_token"]
+    proof = Proof(person.user.id, house.clock(), ("pwd", "otp"), house.clock())
+    session, handle = house.parts.sessions.establish(proof, None, "another browser")
+    browser = house.browser()
+    browser.set_cookie("sheaf_session", handle)
+    answer = browser.get("/end_session", query_string={"id_token_hint": hint})
+    assert parse(answer.text).forms[0].action == "/end_session/confirm"
+    assert house.parts.sessions.by_sid(session.sid) is not None
+    assert signed_in(house, person)
+
+
+def test_a_hint_with_a_pairwise_name_is_understood(house: House) -> None:
+    app, person = house.client(subject_type="pairwise"), house.person()
+    hint = house.sign_in(person, app)["id_token"]
+    answer = leave(house, person, id_token_hint=hint, post_logout_redirect_uri=BYE)
+    assert (answer.status_code, answer.headers["Location"]) == (303, BYE)
+    assert not signed_in(house, person)
+
+
+def test_an_answer_signed_for_an_app_is_no_hint(house: House) -> None:
+    app, person = house.client(), house.person()
+    now, signer = int(house.clock()), house.parts.keys.signer("id_token")
+    for more in ({}, {"sub": person.user.id, "aud": [app.id]}, {"sub": 7, "aud": app.id}, {"sid": 7}):
+        claims = {"iss": ISSUER, "aud": app.id, "exp": now + 60, "sub": person.user.id, **more}
+        if not more:
+            del claims["sub"]
+        answer = leave(house, person, id_token_hint=tokens.sign(signer, "JWT", claims), post_logout_redirect_uri=BYE)
+        assert parse(answer.text).forms[0].action == "/end_session/confirm", claims
+    assert signed_in(house, person)
+
+
+def test_a_hint_for_an_app_that_was_removed_asks_first(house: House) -> None:
+    app, person = house.client(), house.person()
+    hint = house.sign_in(person, app)["id_token"]
+    house.parts.repo.delete(Client, app.id)
+    assert parse(leave(house, person, id_token_hint=hint).text).forms[0].action == "/end_session/confirm"
+    assert leave(house, person, id_token_hint=hint, post_logout_redirect_uri=BYE).status_code == 400
+    assert signed_in(house, person)
+
+
+def test_a_post_is_as_good_as_a_get(house: House) -> None:
+    app, person = house.client(), house.person()
+    form = {"id_token_hint": house.sign_in(person, app)["id_token"], "post_logout_redirect_uri": BYE, "state": "ä b&c"}
+    answer = person.browser.post("/end_session", data=form)
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"{BYE}?state=%C3%A4+b%26c")
+    assert not signed_in(house, person)
+
+
+def test_the_question_is_asked_in_the_language_that_the_app_names_and_whatever_it_hints(house: House) -> None:
+    person = house.person()
+    for hint in ("ada@example.org", "x" * 16_000, "\u202e<script>"):
+        answer = leave(house, person, ui_locales="xx de-CH en", logout_hint=hint, unknown="1")
+        assert '<html lang="de">' in answer.text
+        assert "Abmelden?" in answer.text
+        assert hint not in answer.text
+    done = person.browser.post("/end_session/confirm", data=parse(answer.text).forms[0].values)
+    assert "Du bist abgemeldet" in done.text
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["state=1&state=2", "id_token_hint=a&id_token_hint=b", "state=%ff", "state=" + "x" * 17_000, "state=%00"],
+)
+def test_what_cannot_be_read_signs_nobody_out(house: House, sent: str) -> None:
+    person = house.person()
+    kind = "application/x-www-form-urlencoded"
+    assert person.browser.get(f"/end_session?{sent}").status_code == 400
+    assert person.browser.post("/end_session", data=sent, content_type=kind).status_code == 400
+    assert person.browser.post("/end_session", data="{}", content_type="application/json").status_code == 400
+    assert person.browser.post("/end_session", data="x" * 600_000, content_type=kind).status_code == 413
+    assert signed_in(house, person)
+
+
+def test_an_answer_that_was_tampered_with_signs_nobody_out(house: House) -> None:
+    app, person = house.client(), house.person()
+    form = parse(leave(house, person, client_id=app.id, post_logout_redirect_uri=BYE).text).forms[0]
+    for changed in ({"post_logout_redirect_uri": "https://evil.example/"}, {"state": "x" * 17_000}):
+        answer = person.browser.post(form.action, data=form.values | changed)
+        assert (answer.status_code, "Location" in answer.headers) == (400, False)
+    assert signed_in(house, person)
+
+
+def test_twice_at_once_signs_out_once_and_answers_both(house: House) -> None:
+    app, person = house.client(), house.person()
+    hint = house.sign_in(person, app)["id_token"]
+    handle = person.browser.get_cookie("sheaf_session")
+    assert handle is not None
+
+    def go(_: int) -> tuple[int, str | None]:
+        browser = house.browser()
+        browser.set_cookie("sheaf_session", handle.value)
+        query = {"id_token_hint": hint, "post_logout_redirect_uri": BYE}
+        answer = browser.get("/end_session", query_string=query)
+        return answer.status_code, answer.headers.get("Location")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(go, range(8))) == {(303, BYE)}
+    assert len(house.parts.repo.find(AuditEvent, name="session.ended")) == 1
