@@ -14,7 +14,7 @@ from idp.domain.session import Session
 from idp.domain.upstream import UpstreamIdentity
 from idp.domain.user import User
 
-FrontDoor = Literal["oidc", "saml", "account"]
+FrontDoor = Literal["oidc", "saml", "account", "device", "test"]
 
 
 class Step(StrEnum):
@@ -42,7 +42,8 @@ class Proof:
 @dataclass(frozen=True, slots=True)
 class Wants:
     """What the app asked for. max_age in seconds; force: prove again although a session exists, at an upstream too;
-    ignore_session: the person wants to choose anew, but an upstream need not ask again."""
+    ignore_session: the person wants to choose anew, but an upstream need not ask again. language: of the pages, None for
+    what the browser says."""
 
     force: bool = False
     ignore_session: bool = False
@@ -51,6 +52,7 @@ class Wants:
     scopes: tuple[str, ...] = ()  # those that need consent; empty when the app needs none
     force_consent: bool = False
     login_hint: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Leaves the words to the catalogue and the layout to the templates.
 
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -37,12 +37,23 @@ def page(template: str, **values: object) -> str:
 
 
 def language() -> str:
-    """From Accept-Language, best first, `de-CH` as `de`; English when none fits."""
+    """What the app asked for, else from Accept-Language; English when none fits."""
     if "sheaf_language" not in g:
-        wanted = (tag.partition("-")[0].lower() for tag, quality in request.accept_languages if quality > 0)
-        g.sheaf_language = next((code for code in wanted if code in LANGUAGES), "en")
+        g.sheaf_language = fitting(tag for tag, quality in request.accept_languages if quality > 0) or "en"
     found: str = g.sheaf_language
     return found
+
+
+def speak(code: str | None) -> None:
+    """Pages of this request are in this language. None: as the browser likes it."""
+    if code in LANGUAGES:
+        g.sheaf_language = code
+
+
+def fitting(tags: Iterable[str]) -> str | None:
+    """The first of these language tags (RFC 5646) that we speak, `de-CH` as `de`."""
+    wanted = (tag.partition("-")[0].lower() for tag in tags)
+    return next((code for code in wanted if code in LANGUAGES), None)
 
 
 def text(key: str, **values: object) -> Markup:

@@ -3,7 +3,7 @@
 Leaves the checks to checks, the sign-in to idp.services.sign_in and idp.web.flow, and the code to services.issue_grant.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import redirect
@@ -12,8 +12,10 @@ from werkzeug.wrappers import Response
 from idp.base.errors import Refused
 from idp.domain.attempt import Step, Wants
 from idp.domain.relying import Client
-from idp.domain.session import ACR_MFA, Session
+from idp.domain.session import ACR_MFA, ACR_SINGLE, Session
 from idp.domain.user import User
+from idp.http.render import fitting, speak
+from idp.protocols.oidc import session_iframe
 from idp.protocols.oidc.checks import Asking
 from idp.protocols.oidc.door import Door
 from idp.protocols.oidc.errors import RefusedToApp
@@ -32,24 +34,23 @@ _SILENT = {
 }
 
 
-def begin(door: Door, asking: Asking, session: Session | None) -> Response:
-    """A code, or the way to the sign-in. Raises RefusedToApp(login_required | interaction_required | consent_required)."""
+def begin(door: Door, asking: Asking, found: tuple[Session, User] | None) -> Response:
+    """A code, or the way to the sign-in. found: who is signed in in this browser.
+
+    Raises RefusedToApp(login_required | interaction_required | consent_required), Refused(request_used).
+    """
     assert asking.reply is not None
-    sign_in = door.parts.sign_in
-    client = asking.client
-    other_person = session is not None and asking.hint_sub is not None and session.user_id != asking.hint_sub
-    draft = sign_in.draft(
-        "oidc",
-        RESUME_PATH,
-        _remembered(asking, asking.reply),
-        app_id=client.id,
-        app_name=client.name,
-        wants=wants(asking, force=other_person),
-    )
-    decision = sign_in.decide(draft.attempt, session)
+    sign_in, client = door.parts.sign_in, asking.client
+    session, user = found if found is not None else (None, None)
+    other = user is not None and not _meant(door, client, asking.subjects, user)
+    request, wanted = _remembered(asking, asking.reply), wants(asking, force=other)
+    speak(wanted.language)
+    draft = sign_in.draft("oidc", RESUME_PATH, request, app_id=client.id, app_name=client.name, wants=wanted)
+    decision = sign_in.decide(draft.attempt, session, known=user)
     if decision.step is Step.DONE and session is not None and decision.user is not None:
-        return _code(door, client, asking.reply, decision.user, session, draft.attempt.request)
+        return _code(door, client, asking.reply, decision.user, session, request)
     if "none" in asking.prompt:
+        _answered(door, request)
         code = _SILENT.get(decision.step, "interaction_required")
         raise RefusedToApp(code, "The person would have to do something first.", asking.reply)
     return redirect(f"/flow/{sign_in.save(draft)}", 303)
@@ -57,16 +58,31 @@ def begin(door: Door, asking: Asking, session: Session | None) -> Response:
 
 def wants(asking: Asking, *, force: bool) -> Wants:
     """The request in the words of a sign-in."""
-    client = asking.client
-    stronger = ACR_MFA in asking.params.words("acr_values") or client.second_factor_required
+    client, params = asking.client, asking.params
     return Wants(
         force=force or bool(asking.prompt & {"login", "select_account"}) or asking.max_age == 0,
         max_age=asking.max_age,
-        second_factor=stronger,
-        scopes=asking.scopes if client.consent == "ask" else (),
+        second_factor=client.second_factor_required or _stronger(asking),
+        scopes=_to_allow(asking) if client.consent == "ask" else (),
         force_consent="consent" in asking.prompt or anybody_could_be(asking),
-        login_hint=(asking.params.get("login_hint") or "")[:320] or None,
+        login_hint=(params.get("login_hint") or "")[:320] or None,
+        language=fitting(params.words("ui_locales")) if "ui_locales" in params else None,
     )
+
+
+def _stronger(asking: Asking) -> bool:
+    """Is a second factor demanded, or wished for and possible? The first value that we know is what is liked best; a
+    mere wish is no reason to refuse what prompt=none can have (OIDC Core 3.1.2.1, 5.5.1.1)."""
+    if asking.acr:
+        return ACR_SINGLE not in asking.acr or (asking.acr[0] == ACR_MFA and "none" not in asking.prompt)
+    return asking.acr_wished[:1] == (ACR_MFA,) and "none" not in asking.prompt
+
+
+def _to_allow(asking: Asking) -> tuple[str, ...]:
+    """What the person is asked about: the scopes, and those behind claims that are asked for by name."""
+    if not asking.claims:
+        return asking.scopes
+    return (*asking.scopes, *asking.door.parts.release.to_ask_for(asking.client, asking.claims, asking.scopes))
 
 
 def anybody_could_be(asking: Asking) -> bool:
@@ -76,24 +92,34 @@ def anybody_could_be(asking: Asking) -> bool:
 
 
 def resume(door: Door, finished: Finished) -> Response:
-    """A finished sign-in. Raises Refused (the app is gone meanwhile), RefusedToApp(access_denied | login_required)."""
+    """A finished sign-in. Raises Refused (the app is gone meanwhile, the request was answered already),
+    RefusedToApp(access_denied | login_required | unmet_authentication_requirements)."""
     attempt = finished.attempt
     if attempt.front_door != "oidc":
         raise Refused("attempt_used", "This sign-in belongs to another app. Start again there.", status=409)
+    speak(attempt.wants.language)
     request = attempt.request
     client = door.client(str(request["client_id"]))
     if client is None or not is_registered(client, str(request["redirect_uri"])):
         raise Refused("unknown_client", "The app that sent you here was removed meanwhile. Tell its operator.")
-    reply = Reply(client.id, request["redirect_uri"], request["response_mode"], request["state"])
+    alg = client.authorization_signed_response_alg
+    reply = Reply(client.id, request["redirect_uri"], request["response_mode"], request["state"], alg)
     if finished.user is None or finished.session is None:
+        _answered(door, request)
         raise RefusedToApp("access_denied", "The person declined.", reply)
-    if request["hint_sub"] is not None and request["hint_sub"] != finished.user.id:
-        raise RefusedToApp("login_required", "Another person has signed in than the one asked for.", reply)
     return _code(door, client, reply, finished.user, finished.session, request)
+
+
+def extra_answer(door: Door, client: Client, session: Session, reply: Reply) -> dict[str, str]:
+    """What goes to the app beside the code."""
+    door.parts.sessions.used_by(session, client.id)
+    return dict(session_iframe.in_answer(client, reply.redirect_uri, session))
 
 
 def _remembered(asking: Asking, reply: Reply) -> dict[str, Any]:
     """JSON values only: the LoginAttempt keeps it in the store. redirect_origin is for the pages' form-action."""
+    pushed = asking.pushed
+    key = pushed.confirmation.get("jkt") if pushed is not None else asking.key
     return {
         "client_id": reply.client_id,
         "redirect_uri": reply.redirect_uri,
@@ -101,21 +127,55 @@ def _remembered(asking: Asking, reply: Reply) -> dict[str, Any]:
         "response_mode": reply.response_mode,
         "state": reply.state,
         "nonce": asking.params.get("nonce"),
-        "scopes": list(asking.scopes),
-        "audiences": list(asking.audiences),
+        "scopes": asking.scopes,
+        "audiences": asking.audiences,
         "code_challenge": asking.code_challenge,
-        "hint_sub": asking.hint_sub,
+        "claims": asking.claims,
+        "key": key,
+        "pushed": pushed.id if pushed is not None else None,
+        "subjects": asking.subjects,
+        "acr": asking.acr,
     }
+
+
+def _meant(door: Door, client: Client, subjects: Iterable[str] | None, user: User) -> bool:
+    """Is this one of those whom the app means, by the names that it has for them?"""
+    return subjects is None or any(door.parts.subjects.names(client, subject, user.id) for subject in subjects)
 
 
 def _code(
     door: Door, client: Client, reply: Reply, user: User, session: Session, request: Mapping[str, Any]
 ) -> Response:
+    _answered(door, request)
+    if not _meant(door, client, request.get("subjects"), user):
+        raise RefusedToApp("login_required", "Another person has signed in than the one asked for.", reply)
+    demanded = request.get("acr")
+    acr = _reached(session.acr, demanded) if demanded else session.acr
+    if acr is None:
+        raise RefusedToApp("unmet_authentication_requirements", "The sign-in was not as strong as demanded.", reply)
     allowed = Allowed(
         tuple(request["scopes"]),
         tuple(request["audiences"]),
         reply.redirect_uri,
         request["code_challenge"],
         request["nonce"],
+        request.get("claims") or {},
+        {"jkt": request["key"]} if request.get("key") else {},
+        acr,
     )
-    return send(reply, {"code": door.issue.issue_code(client, user, session, allowed)}, app_name=client.name)
+    answer = {"code": door.issue.issue_code(client, user, session, allowed)}
+    return send(reply, answer | extra_answer(door, client, session, reply), app_name=client.name)
+
+
+def _reached(acr: str, demanded: Iterable[str]) -> str | None:
+    """What the tokens say when one of these is demanded: two factors are good enough where one is (OIDC Core 5.5.1.1:
+    the value matches one of those that were asked for)."""
+    if acr in demanded:
+        return acr
+    return ACR_SINGLE if acr == ACR_MFA and ACR_SINGLE in demanded else None
+
+
+def _answered(door: Door, request: Mapping[str, Any]) -> None:
+    """A pushed request gets one answer (RFC 9126 4). Raises Refused(request_used): a page, as the app has its answer."""
+    if (pushed := request.get("pushed")) is not None:
+        door.pushed.answer(pushed)

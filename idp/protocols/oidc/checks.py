@@ -1,82 +1,30 @@
 """The authorization request (RFC 6749 4.1.1, OIDC Core 3.1.2.1) as an ordered list of named checks.
 
-Before the app and its redirect URI are known a refusal is a page; afterwards it goes to the app. Leaves who signs in to
-authorize.
+Before the app and its redirect URI are known a refusal is a page; afterwards it goes to the app. A request that is being
+pushed (RFC 9126) goes through the same checks, and every refusal to whoever pushes it. Leaves the first of them, which
+find the request itself, to asking, and who signs in to authorize.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from idp.base.errors import Refused
-from idp.domain.relying import Client
-from idp.protocols.oidc.errors import RefusedToApp
-from idp.protocols.oidc.params import Params
-from idp.protocols.oidc.redirects import RESPONSE_MODES, Reply, is_registered
+from idp.domain.session import ACR_MFA, ACR_SINGLE
+from idp.protocols.oidc import claims_request
+from idp.protocols.oidc.asking import (
+    Asking,
+    exact_redirect_uri,
+    known_client,
+    pushed_when_demanded,
+    response_mode_known,
+    whole_request,
+)
 
-IDENTITY_SCOPES = ("openid", "profile", "email", "roles", "offline_access")
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
-_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")
-_UNSUPPORTED = {
-    "request": "request_not_supported",
-    "request_uri": "request_uri_not_supported",
-    "registration": "registration_not_supported",
-}
-
-
-@dataclass(slots=True)
-class Asking:
-    """A request under examination: each check adds what it has made sure of. subject_of: the user that an id_token_hint
-    names, None when it is not a token of ours for that client."""
-
-    params: Params
-    find: Callable[[str], Client | None]
-    subject_of: Callable[[str, Client], str | None]
-    client: Client = field(init=False)
-    reply: Reply | None = None
-    scopes: tuple[str, ...] = ()
-    audiences: tuple[str, ...] = ()
-    code_challenge: str | None = None
-    prompt: frozenset[str] = frozenset()
-    max_age: float | None = None
-    hint_sub: str | None = None
-
-    def refused(self, code: str, message: str, *, reason: str = "") -> Refused:
-        if self.reply is None:
-            return Refused(code, message, reason=reason)
-        return RefusedToApp(code, message, self.reply, reason=reason)
-
-
-def known_client(asking: Asking) -> None:
-    client_id = asking.params.get("client_id", "")
-    client = asking.find(client_id) if 0 < len(client_id) <= 256 and "client_id" not in asking.params.repeated else None
-    if client is None:
-        raise asking.refused(
-            "unknown_client",
-            "The app that sent you here is not known. Tell its operator.",
-            reason=f"client {client_id[:100]!r}",
-        )
-    asking.client = client
-
-
-def exact_redirect_uri(asking: Asking) -> None:
-    uri = asking.params.get("redirect_uri", "")
-    if not uri or "redirect_uri" in asking.params.repeated or not is_registered(asking.client, uri):
-        raise asking.refused(
-            "redirect_uri_mismatch",
-            "The app wants you sent to an address that is not registered for it. Tell its operator.",
-            reason=f"client {asking.client.id}, redirect_uri {uri[:300]!r}",
-        )
-    state = None if "state" in asking.params.repeated else asking.params.get("state")
-    asking.reply = Reply(asking.client.id, uri, "query", state)
-
-
-def response_mode_known(asking: Asking) -> None:
-    assert asking.reply is not None
-    mode = asking.params.get("response_mode", "query")
-    if mode not in RESPONSE_MODES:
-        raise asking.refused("invalid_request", f"response_mode must be one of {', '.join(RESPONSE_MODES)}.")
-    asking.reply = Reply(asking.reply.client_id, asking.reply.redirect_uri, mode, asking.reply.state)
+ACRS = (ACR_MFA, ACR_SINGLE)
+MAX_NONCE = 1024  # it comes back in every ID token
+_UNSUPPORTED = {"registration": "registration_not_supported"}
+_DIGEST = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 
 
 def nothing_repeated(asking: Asking) -> None:
@@ -87,7 +35,13 @@ def nothing_repeated(asking: Asking) -> None:
         )
 
 
-def no_request_object(asking: Asking) -> None:
+def signed_when_demanded(asking: Asking) -> None:
+    """RFC 9101 10.5. A pushed request was looked at when it was pushed."""
+    if asking.client.require_signed_request_object and not asking.by_object:
+        raise asking.refused("invalid_request", "This app must send its authorization requests as signed JWTs.")
+
+
+def nothing_unsupported(asking: Asking) -> None:
     for name, code in _UNSUPPORTED.items():
         if name in asking.params:
             raise asking.refused(code, f"The parameter {name} is not supported.")
@@ -110,16 +64,29 @@ def pkce_s256(asking: Asking) -> None:
     """RFC 7636, RFC 9700 2.1.1: S256 and nothing else; `plain` would show the verifier."""
     challenge, method = asking.params.get("code_challenge"), asking.params.get("code_challenge_method")
     if challenge is None:
-        if asking.client.pkce_required or asking.client.is_public or method is not None:
+        if asking.rules.pkce or method is not None:
             raise asking.refused(
                 "invalid_request", "PKCE is required: send code_challenge with code_challenge_method=S256."
             )
         return
     if method != "S256":
         raise asking.refused("invalid_request", "Only code_challenge_method=S256 is supported.")
-    if not _CHALLENGE.match(challenge):
+    if not _DIGEST.match(challenge):
         raise asking.refused("invalid_request", "code_challenge is not the base64url of a SHA-256 digest.")
     asking.code_challenge = challenge
+
+
+def dpop_key_named(asking: Asking) -> None:
+    """RFC 9449 10: only the holder of this key can redeem the code."""
+    given = asking.params.get("dpop_jkt")
+    if given is not None and not _DIGEST.match(given):
+        raise asking.refused("invalid_request", "dpop_jkt is not a JWK thumbprint (RFC 7638, SHA-256).")
+    asking.key = given
+
+
+def nonce_bounded(asking: Asking) -> None:
+    if len(asking.params.get("nonce", "")) > MAX_NONCE:
+        raise asking.refused("invalid_request", f"nonce is longer than {MAX_NONCE} characters.")
 
 
 def scopes_allowed(asking: Asking) -> None:
@@ -166,40 +133,81 @@ def prompt_consistent(asking: Asking) -> None:
 def max_age_is_a_number(asking: Asking) -> None:
     given = asking.params.get("max_age")
     if given is None:
+        registered = asking.client.default_max_age
+        asking.max_age = None if registered is None else float(registered)
         return
     if not (given.isascii() and given.isdigit() and len(given) <= 9):
         raise asking.refused("invalid_request", "max_age must be a number of seconds.")
     asking.max_age = float(given)
 
 
+def claims_readable(asking: Asking) -> None:
+    """OIDC Core 5.5. Which of them the app gets is decided when tokens are made."""
+    given = asking.params.get("claims")
+    if given is None:
+        return
+    try:
+        asking.claims = claims_request.parse(given)
+    except Refused as refused:
+        raise asking.of(refused) from None
+    asking.subjects = claims_request.subjects(asking.claims)
+
+
+def acr_within_reach(asking: Asking) -> None:
+    """OIDC Core 5.5.1.1: an essential acr of which we have no value is refused at once, as nobody could ever reach it. What
+    the request says in acr_values, or the app in its registration, is a wish."""
+    values, essential = claims_request.acr(asking.claims) if asking.claims else ((), False)
+    known = tuple(value for value in values if value in ACRS)
+    if essential and not known:
+        raise asking.refused(
+            "unmet_authentication_requirements", "None of the acr values that are demanded can be reached here."
+        )
+    if essential:
+        asking.acr = known
+        return
+    wished = values or asking.params.words("acr_values") or asking.client.default_acr_values
+    asking.acr_wished = tuple(value for value in wished if value in ACRS)
+
+
 def id_token_hint_is_ours(asking: Asking) -> None:
+    """It may have expired (OIDC Core 3.1.2.1)."""
     hint = asking.params.get("id_token_hint")
     if hint is None:
         return
-    asking.hint_sub = asking.subject_of(hint, asking.client)
-    if asking.hint_sub is None:
+    subject = asking.door.subject_of(hint, asking.client)
+    if subject is None:
         raise asking.refused("invalid_request", "id_token_hint is not an ID token that was issued to this app.")
+    if asking.subjects is not None and subject not in asking.subjects:
+        raise asking.refused("invalid_request", "id_token_hint and claims are about different people.")
+    asking.subjects = (subject,)
 
 
 CHECKS: tuple[Callable[[Asking], None], ...] = (
     known_client,
+    whole_request,
     exact_redirect_uri,
     response_mode_known,
     nothing_repeated,
-    no_request_object,
+    pushed_when_demanded,
+    signed_when_demanded,
+    nothing_unsupported,
     response_type_is_code,
     grant_type_registered,
     pkce_s256,
+    dpop_key_named,
+    nonce_bounded,
     scopes_allowed,
     resources_allowed,
     prompt_consistent,
     max_age_is_a_number,
+    claims_readable,
+    acr_within_reach,
     id_token_hint_is_ours,
 )
 
 
 def examine(asking: Asking) -> Asking:
-    """Raises Refused (a page) or RefusedToApp (a redirect) at the first check that fails."""
+    """Raises Refused (a page, or JSON to who pushes) or RefusedToApp (to the app) at the first check that fails."""
     for check in CHECKS:
         check(asking)
     return asking

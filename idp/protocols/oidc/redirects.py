@@ -1,6 +1,6 @@
-"""Redirect URIs: compared byte for byte, and the authorization answer that is sent to them (query or form_post).
+"""Redirect URIs: compared byte for byte, and the authorization answer that is sent to them (query, form_post, or signed).
 
-Leaves which one is asked for to checks, and what is in the answer to whoever answers.
+Leaves which one is asked for to checks, what is in the answer to whoever answers, and its signature to jarm.
 """
 
 import re
@@ -11,31 +11,46 @@ from urllib.parse import urlencode, urlsplit
 from flask import make_response, redirect
 from werkzeug.wrappers import Response
 
+from idp.base.net import is_loopback_url
 from idp.domain.relying import Client
 from idp.http.parts import parts
 from idp.http.render import page
 from idp.http.security import allow_form_target
+from idp.protocols.oidc import jarm
 
-RESPONSE_MODES = ("query", "form_post")
+# `jwt` is what `query.jwt` is for response_type=code (JARM 2.3.4).
+RESPONSE_MODES = ("query", "form_post", "jwt", "query.jwt", "form_post.jwt")
 _LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?([/?].*|)\Z")
 _ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Where an authorization answer goes, and what goes with it."""
+    """Where an authorization answer goes, and what goes with it. signing_alg: for the modes that end in `jwt`."""
 
     client_id: str
     redirect_uri: str
     response_mode: str = "query"
     state: str | None = None
+    signing_alg: str | None = None
 
 
 def is_registered(client: Client, uri: str) -> bool:
-    """Byte for byte; the port of a loopback address may differ for public clients only (RFC 8252 7.3)."""
+    """Byte for byte; the port of a loopback address may differ for native public clients only (RFC 8252 7.3)."""
     if uri in client.redirect_uris:
         return True
-    return client.is_public and any(_same_but_port(known, uri) for known in client.redirect_uris)
+    return is_native(client) and any(_same_but_port(known, uri) for known in client.redirect_uris)
+
+
+def is_native(client: Client) -> bool:
+    """A public client that is registered as native, or that has loopback addresses only: what else could it be?"""
+    if not client.is_public:
+        return False
+    return client.application_type == "native" or all(map(is_loopback_url, client.redirect_uris))
+
+
+def is_loopback_redirect(client: Client, uri: str) -> bool:
+    return is_native(client) and _LOOPBACK.match(uri) is not None
 
 
 def _same_but_port(known: str, uri: str) -> bool:
@@ -44,12 +59,20 @@ def _same_but_port(known: str, uri: str) -> bool:
 
 
 def send(reply: Reply, answer: Mapping[str, str], *, app_name: str = "") -> Response:
-    """To the app, with state and iss (RFC 9207)."""
-    fields = dict(answer)
+    """To the app, with state and iss (RFC 9207). Raises Refused(temporarily_unavailable) when it cannot be signed."""
+    fields, services = dict(answer), parts()
     if reply.state is not None:
         fields["state"] = reply.state
-    fields["iss"] = parts().installation.issuer
-    if reply.response_mode == "form_post":
+    issuer = services.installation.issuer
+    if reply.response_mode.endswith("jwt"):
+        fields = {
+            "response": jarm.signed(
+                services.keys, reply.signing_alg, fields, issuer=issuer, client_id=reply.client_id, now=services.clock()
+            )
+        }
+    else:
+        fields["iss"] = issuer
+    if reply.response_mode.startswith("form_post"):
         return _form(reply, fields, app_name)
     # 303: a browser must not send the form again that it may just have sent us (RFC 9700 4.12).
     return _uncached(redirect(with_query(reply.redirect_uri, fields), 303))
