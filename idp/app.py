@@ -6,10 +6,11 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from idp.base import config, log
+from idp.base import config, log, mtls
 from idp.base.clock import Clock, system_clock
 from idp.base.config import Roles, Settings
 from idp.base.net import policy_for
+from idp.crypto import external_keys
 from idp.crypto.keys import KeyRing
 from idp.crypto.passwords import Passwords
 from idp.crypto.seal import Seal
@@ -17,17 +18,26 @@ from idp.domain.policy import SecondFactorPolicy
 from idp.http.parts import Parts
 from idp.ports import Repository, StoreUnavailable
 from idp.resources import resource_dir
+from idp.services.check_client import Surroundings
+from idp.services.deliver_logout import DeliverLogout
 from idp.services.depart_upstream import Departures
 from idp.services.factors import Factors
+from idp.services.initial_tokens import InitialTokens
 from idp.services.installation import Installation, check_production, seal_key
 from idp.services.link_login import LinkLogin
+from idp.services.logout import Logout
 from idp.services.manage_apps import Apps
 from idp.services.manage_upstreams import Upstreams
 from idp.services.manage_users import Users
 from idp.services.record_audit import Audit, Traces
+from idp.services.register_client import Registration
+from idp.services.release import Release
+from idp.services.rotate_keys import RotateKeys
+from idp.services.scopes import Scopes
 from idp.services.sessions import Sessions
 from idp.services.set_up import SetUp
 from idp.services.sign_in import SignIn
+from idp.services.subjects import Subjects
 from idp.services.throttle import Throttles
 from idp.storage.open import open_repository
 from idp.upstream.registry import Kinds
@@ -36,19 +46,6 @@ if TYPE_CHECKING:
     from flask import Flask
 
 SWEEP_SECONDS = 60.0
-# Answered from memory and the embedded store, mostly within a millisecond: the server gives them no thread of their own.
-# Nothing here hashes a password or asks another server. Not with a store across the network: waiting for it needs threads.
-SHORT_PATHS = frozenset(
-    {
-        "/.well-known/oauth-authorization-server",
-        "/.well-known/openid-configuration",
-        "/healthz",
-        "/introspect",
-        "/jwks",
-        "/token",
-        "/userinfo",
-    }
-)
 
 
 def build_parts(settings: Settings, *, repo: Repository | None = None, clock: Clock = system_clock) -> Parts:
@@ -60,10 +57,16 @@ def build_parts(settings: Settings, *, repo: Repository | None = None, clock: Cl
     upstreams = Upstreams(repo, clock, seal, audit)
     throttles = Throttles(repo, clock)
     passwords = Passwords(settings.passwords, settings.server.workers)
-    sessions = Sessions(repo, clock, audit, settings.sign_in)
+    subjects = Subjects(seal)
+    logout = Logout(repo, clock, subjects, waiters=max(1, settings.server.threads // 2))
+    sessions = Sessions(repo, clock, audit, settings.sign_in, logout)
     users = Users(repo, clock, passwords, sessions, audit)
     links = LinkLogin(repo, clock, users, audit)
+    scopes = Scopes(repo, clock, audit)
     factors = Factors(repo, seal, clock, audit, throttles, settings.organisation)
+    keys = KeyRing(repo, seal, clock, external=external_keys.source(settings.oidc.external_keys))
+    around = Surroundings(mtls.available(settings), lambda: policy_for(settings.net, installation.issuer), keys.prepare)
+    apps, initial = Apps(repo, clock, audit, seal, around), InitialTokens(repo, clock, audit)
     return Parts(
         settings=settings,
         clock=clock,
@@ -76,6 +79,7 @@ def build_parts(settings: Settings, *, repo: Repository | None = None, clock: Cl
         throttles=throttles,
         factors=factors,
         sessions=sessions,
+        logout=logout,
         users=users,
         links=links,
         set_up=SetUp(repo, clock, users, audit),
@@ -93,12 +97,19 @@ def build_parts(settings: Settings, *, repo: Repository | None = None, clock: Cl
             attempt_seconds=settings.sign_in.attempt_seconds,
             local_login=settings.local_login,
         ),
-        apps=Apps(repo, clock, audit),
+        apps=apps,
+        initial_tokens=initial,
+        registration=Registration(apps, initial, throttles, clock, settings.registration),
+        scopes=scopes,
+        subjects=subjects,
+        release=Release(repo, scopes, subjects, lambda: installation.issuer),
         upstreams=upstreams,
         kinds=Kinds(upstreams, lambda: policy_for(settings.net, installation.issuer), clock),
         departures=Departures(repo, clock),
-        keys=KeyRing(repo, seal, clock),
+        keys=keys,
+        rotation=RotateKeys(repo, keys, clock, audit, settings.oidc.rotate_keys_days),
         csrf_key=seal.derive("csrf"),
+        state_key=seal.derive("browser state"),
     )
 
 
@@ -132,6 +143,7 @@ def create_app(settings: Settings, *, repo: Repository | None = None, clock: Clo
     set_up_errors(app)
     _mount(app)
     parts.keys.ensure()
+    parts.rotation.settle()
     if settings.server.trusted_proxies:
         from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -142,13 +154,19 @@ def create_app(settings: Settings, *, repo: Repository | None = None, clock: Clo
 
 def _mount(app: "Flask") -> None:
     """Every door of the house. Order does not matter: no two own the same path."""
+    from idp.http import machine_views
+    from idp.http.machine import Lane
     from idp.protocols.oidc import routes as oidc
+    from idp.protocols.oidc.endpoints import endpoints
+    from idp.protocols.oidc.errors import told_refused
     from idp.protocols.saml import routes as saml
     from idp.web import routes as web
 
     oidc.mount(app)
     saml.mount(app)
     web.mount(app)
+    table = [*endpoints(app.extensions["sheaf_oidc"]), *web.ENDPOINTS]
+    machine_views.mount(app, Lane(table, app.extensions["sheaf"], told_refused))
 
 
 def serve() -> "Flask":
@@ -156,8 +174,12 @@ def serve() -> "Flask":
     settings = config.load(os.environ.get("IDP_CONFIG"))
     log.set_up(settings.log.level)
     app = create_app(settings)
-    app.short_paths = SHORT_PATHS if settings.store.url.startswith("sqlite") else frozenset()  # type: ignore[attr-defined]
     threading.Thread(target=_sweep_for_ever, args=(app.extensions["sheaf"].repo,), name="sweeper", daemon=True).start()
+    rotation: RotateKeys = app.extensions["sheaf"].rotation
+    threading.Thread(target=rotation.keep_for_ever, name="key-rotation", daemon=True).start()
+    deliveries: DeliverLogout = app.extensions["sheaf_deliveries"]
+    app.extensions["sheaf"].logout.on_new = deliveries.take
+    deliveries.start()
     return app
 
 

@@ -1,17 +1,24 @@
-"""Runs a WSGI application on granian's RSGI: a request gets a thread when its body is whole, and not before.
+"""Runs an application on granian's RSGI: a request gets a thread when its body is whole, and not before.
 
-granian's own WSGI interface gives the thread first and waits for the body then, so that a handful of clients who never
-finish theirs stop everything. Leaves limits for each half to its application, and the server to idp.cli.listen.
+Endpoints for programs are called as they are (idp.http.machine), everything else as WSGI. granian's own WSGI interface
+gives the thread first and waits for the body then, so that a handful of clients who never finish theirs stop everything.
+Leaves limits for each half to its application, and the server to idp.cli.listen.
 """
 
 import asyncio
 import io
 import sys
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from idp.base.waiting import WouldWait, hurried
+
+if TYPE_CHECKING:
+    from idp.http.machine import Endpoint, Lane, Told
 
 BODY_SECONDS = 15.0  # from the end of the headers to the end of the body
+LOOK_SECONDS = 1.0
 # More than any half accepts (the companion 1 MiB), so that it sees what is too large and refuses that in its own words.
 MAX_BODY_BYTES = 1_048_576 + 1024
 
@@ -19,28 +26,43 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Bridge:
-    """threads: how many requests are worked on at once. short: paths whose answer takes less than changing to a thread
-    and back is worth; they are worked on right here, one after the other, between the threads."""
+    """threads: how many requests are worked on at once. lane: the endpoints that need no WSGI; the short ones among them
+    are answered right here, one after the other, between the threads."""
 
-    def __init__(self, application: Application, threads: int, short: Container[str] = ()) -> None:
+    def __init__(self, application: Application, threads: int, lane: "Lane | None" = None) -> None:
         self._application = application
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
-        self._short = short
+        self._lane = lane
+        self._reading = Reading()
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
         headers = _headers(scope)
         try:
-            body = await asyncio.wait_for(_body(headers, proto), BODY_SECONDS)
+            body = await self._reading.body(scope, headers, proto)
         except (TimeoutError, EOFError) as error:
             proto.response_bytes(408 if isinstance(error, TimeoutError) else 400, [("connection", "close")], b"")
             return
+        endpoint = None if self._lane is None else self._lane.find(scope.path)
+        if endpoint is not None:
+            told = await self._tell(endpoint, scope, headers, body)
+            proto.response_bytes(told.status, told.headers, told.body)
+            return
         environment = environ(scope, headers, body)
-        if scope.path in self._short:
-            status, answered, content = self._run(environment)
-        else:
-            loop = asyncio.get_running_loop()
-            status, answered, content = await loop.run_in_executor(self._pool, self._run, environment)
+        loop = asyncio.get_running_loop()
+        status, answered, content = await loop.run_in_executor(self._pool, self._run, environment)
         proto.response_bytes(status, answered, content)
+
+    async def _tell(self, endpoint: "Endpoint", scope: Any, headers: Mapping[str, str], body: bytes) -> "Told":
+        lane = self._lane
+        assert lane is not None
+        peer = scope.client.rpartition(":")[0].strip("[]")
+        asked = lane.asked(scope.method, scope.path, scope.query_string.encode(), headers, body, peer)
+        if lane.in_place(endpoint):
+            try:
+                return hurried(lane.run, endpoint, asked)
+            except WouldWait:
+                pass
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lane.run, endpoint, asked)
 
     def _run(self, environment: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
         started: list[tuple[int, list[tuple[str, str]]]] = []
@@ -58,30 +80,80 @@ class Bridge:
         return *started[0], content
 
 
-def _headers(scope: Any) -> dict[str, str]:
-    """Those of one name joined, as RFC 9110 section 5.3 and RFC 6265 section 5.4 have it; names in lower case."""
-    found: dict[str, str] = {}
-    for name, value in scope.headers.items():
-        found[name] = f"{found[name]}{'; ' if name == 'cookie' else ','}{value}" if name in found else value
-    # One that is not ASCII has no value here; without it a condition or a credential would seem not to have been sent.
-    return {**dict.fromkeys(scope.headers.keys(), ""), **found}
+class Reading:
+    """Bodies that are on their way, and since when: one clock for all, as a time-out of its own costs each more than all
+    the rest of reading it."""
+
+    def __init__(self) -> None:
+        self._since: dict[asyncio.Task[Any], float] = {}
+        self._overdue: set[asyncio.Task[Any]] = set()
+        self._looking = False
+
+    async def body(self, scope: Any, headers: Mapping[str, str], proto: Any) -> bytes:
+        """Empty when there is none, or one that is refused by its length. Raises TimeoutError, and EOFError when it is
+        shorter than was said."""
+        length = headers.get("content-length", "")
+        streamed = "transfer-encoding" in headers or (not length and scope.http_version == "2")  # RFC 9113 8.1.1
+        if not streamed and not (length.isdigit() and 0 < int(length) <= MAX_BODY_BYTES):
+            return b""
+        task = self._begun()
+        try:
+            body: bytes = await _parts(proto) if streamed else await proto()
+        except asyncio.CancelledError:
+            if task not in self._overdue:
+                raise
+            task.uncancel()
+            raise TimeoutError from None
+        except RuntimeError:  # RSGIProtocolClosed: the client has gone half-way
+            raise EOFError from None
+        finally:
+            del self._since[task]
+            self._overdue.discard(task)
+        if not streamed and len(body) < int(length):
+            raise EOFError
+        return body
+
+    def _begun(self) -> "asyncio.Task[Any]":
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
+        if not self._looking:
+            self._looking = True
+            loop.call_later(LOOK_SECONDS, self._look, loop)
+        self._since[task] = loop.time()
+        return task
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        latest = loop.time() - BODY_SECONDS
+        for task in [task for task, since in self._since.items() if since < latest]:
+            self._overdue.add(task)
+            task.cancel()
+        self._looking = bool(self._since)
+        if self._looking:
+            loop.call_later(LOOK_SECONDS, self._look, loop)
 
 
-async def _body(headers: Mapping[str, str], proto: Any) -> bytes:
-    """Raises EOFError when it is shorter than was said."""
-    length = headers.get("content-length", "")
-    if "transfer-encoding" in headers:
-        length = "0"
-    elif not length.isdigit() or not 0 < int(length) <= MAX_BODY_BYTES:
-        return b""  # none, or one that is refused by its length
+async def _parts(proto: Any) -> bytes:
+    """Of a body that does not say its length."""
     body = bytearray()
-    async for part in proto:  # it ends silently, too, when the client has gone half-way
+    async for part in proto:
         body += part
         if len(body) > MAX_BODY_BYTES:
             break
-    if len(body) < int(length):
-        raise EOFError
     return bytes(body[:MAX_BODY_BYTES])
+
+
+def _headers(scope: Any) -> dict[str, str]:
+    """Those of one name joined, as RFC 9110 section 5.3 and RFC 6265 section 5.4 have it; names in lower case."""
+    items, names = scope.headers.items(), scope.headers.keys()
+    found: dict[str, str] = dict(items)
+    if len(found) < len(items):
+        found = {}
+        for name, value in items:
+            found[name] = f"{found[name]}{'; ' if name == 'cookie' else ','}{value}" if name in found else value
+    if len(found) < len(names):
+        # One that is not ASCII has no value here; without it a condition or a credential would seem not to have been sent.
+        return {**dict.fromkeys(names, ""), **found}
+    return found
 
 
 def environ(scope: Any, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
@@ -111,7 +183,9 @@ def environ(scope: Any, headers: Mapping[str, str], body: bytes) -> dict[str, An
             found["HTTP_" + name.upper().replace("-", "_")] = value
     found["CONTENT_TYPE"] = found.pop("HTTP_CONTENT_TYPE", "")
     length = found.pop("HTTP_CONTENT_LENGTH", "")
-    if found.pop("HTTP_TRANSFER_ENCODING", None) is not None:
+    if found.pop("HTTP_TRANSFER_ENCODING", None) is not None or (body and not length):
         length = str(len(body))
     found["CONTENT_LENGTH"] = length
+    if scope.authority:  # HTTP/2 has no Host (RFC 9113 8.3.1)
+        found.setdefault("HTTP_HOST", scope.authority)
     return found

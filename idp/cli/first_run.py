@@ -61,7 +61,8 @@ def keep_companion_client(settings: Settings, repo: Repository, clock: Clock) ->
     """The client with which the companion asks about tokens: made once, its secret and audience kept as they are here."""
     file = companion_secret_file(settings)
     # Derived, so that the nodes of one installation agree: at random each would lock the companion of the others out.
-    ensure_secret(file, Seal(seal_key(settings)).derive("companion client"))
+    seal = Seal(seal_key(settings))
+    ensure_secret(file, seal.derive("companion client"))
     wanted = Client(
         id=COMPANION,
         name="Companion API",
@@ -71,7 +72,7 @@ def keep_companion_client(settings: Settings, repo: Repository, clock: Clock) ->
         scopes=(),
         audiences=(settings.api.audience,),
     )
-    apps = Apps(repo, clock, Audit(repo, clock))
+    apps = Apps(repo, clock, Audit(repo, clock), seal)
     before = apps.client(COMPANION)
     if before is None:
         before, _ = apps.add_client(wanted, actor=ACTOR, with_secret=False)

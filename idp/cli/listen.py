@@ -15,6 +15,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
 from idp.cli.bridge import Bridge
@@ -29,7 +30,8 @@ _LOG = {
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """application: `module:factory`, called in each worker. threads: per worker. supervised: stop when stdin ends."""
+    """application: `module:factory`, called in each worker. threads: per worker. supervised: stop when stdin ends.
+    certificate, key: files; https and HTTP/2 when they are given."""
 
     application: str
     host: str
@@ -37,6 +39,8 @@ class Listener:
     workers: int
     threads: int
     supervised: bool = False
+    certificate: str = ""
+    key: str = ""
 
 
 class PortTaken(OSError):  # noqa: N818  (as for every refusal)
@@ -69,7 +73,7 @@ def listen(listener: Listener) -> NoReturn:
         address=listener.host,
         port=listener.port,
         interface=Interfaces.RSGI,
-        http=HTTPModes.http1,
+        http=HTTPModes.auto if listener.certificate else HTTPModes.http1,
         websockets=False,
         workers=listener.workers,
         backlog=1024,
@@ -80,6 +84,7 @@ def listen(listener: Listener) -> NoReturn:
         log_dictconfig=_LOG,
         log_level=LogLevels.error,
         log_access=False,
+        **_tls(listener),
     )
     failed: list[bool] = []
     said: list[bool] = []
@@ -104,6 +109,16 @@ def listen(listener: Listener) -> NoReturn:
     sys.exit(1 if failed else 0)
 
 
+def _tls(listener: Listener) -> dict[str, Any]:
+    from granian.constants import SSLProtocols
+
+    if not listener.certificate:
+        return {}
+    # Many clients of today cannot do more than TLS 1.2; it is as good as 1.3 with the cipher suites of this server.
+    files = {"ssl_cert": Path(listener.certificate), "ssl_key": Path(listener.key)}
+    return {**files, "ssl_protocol_min": SSLProtocols.tls12}
+
+
 def _application(target: str, threads: int) -> Any:
     """In the worker: build the application. One line instead of a stack trace when it cannot be built."""
     _block_interrupt()
@@ -120,7 +135,7 @@ def _application(target: str, threads: int) -> Any:
         os.kill(os.getppid(), signal.SIGUSR1)  # trying again would fail in the same way
         raise SystemExit(1) from None
     os.kill(os.getppid(), signal.SIGUSR2)
-    return Bridge(built, threads, getattr(built, "short_paths", ()))
+    return Bridge(built, threads, built.extensions.get("sheaf_lane"))
 
 
 def _allow_files() -> None:
@@ -156,9 +171,21 @@ def _until_parent_ends() -> None:
 
 def main(words: list[str]) -> NoReturn:
     application, host, port, workers, threads, *more = words
+    given = dict(word.partition("=")[::2] for word in more)
     os.umask(0o077)
     try:
-        listen(Listener(application, host, int(port), int(workers), int(threads), supervised="supervised" in more))
+        listen(
+            Listener(
+                application,
+                host,
+                int(port),
+                int(workers),
+                int(threads),
+                supervised="supervised" in given,
+                certificate=given.get("certificate", ""),
+                key=given.get("key", ""),
+            )
+        )
     except KeyboardInterrupt:
         sys.exit(130)
 

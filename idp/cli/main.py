@@ -10,7 +10,21 @@ from typing import NoReturn
 
 import click
 
-from idp.cli import apps, doctor, explain, keys, run, serve, service_providers, setup, upstreams, users
+from idp.cli import (
+    apps,
+    doctor,
+    explain,
+    keys,
+    preview,
+    registration,
+    run,
+    scopes,
+    serve,
+    service_providers,
+    setup,
+    upstreams,
+    users,
+)
 from idp.cli.common import Group
 from idp.cli.failures import explained, say
 
@@ -43,12 +57,15 @@ for command in (
     doctor.doctor,
     users.user,
     apps.client,
+    registration.registration,
+    scopes.scope,
     service_providers.sp,
     upstreams.upstream,
     keys.keys,
     explain.explain,
 ):
     cli.add_command(command)
+apps.client.add_command(preview.preview)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

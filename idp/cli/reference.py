@@ -43,6 +43,8 @@ class Setting:
         """As YAML."""
         if isinstance(self.default, bool):
             return str(self.default).lower()
+        if isinstance(self.default, tuple):
+            return f"[{', '.join(self.default)}]"
         if isinstance(self.default, str):
             plain = self.default.replace("_", "").isalnum() and self.default.lower() not in (
                 "true",

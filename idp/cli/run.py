@@ -7,9 +7,11 @@ import json
 import os
 import sys
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
+from idp.cli.certificate import Pair, pair_for
 from idp.cli.common import Command, note, shared
 from idp.cli.serve import SECTIONS, check, server_command
 
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 @click.option("--host", help="Address that both halves listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the identity provider.")
 @click.option("--api-port", type=click.IntRange(1, 65535), help="Port of the companion API.")
-def run(host: str | None, port: int | None, api_port: int | None) -> None:
+@click.option("--tls", is_flag=True, help="Serve https and HTTP/2, with a certificate of our own if none is set.")
+def run(host: str | None, port: int | None, api_port: int | None, tls: bool) -> None:
     """Start the identity provider and the companion API on this machine.
 
     Makes the data folder, all keys and all secrets at the first start, and prints the link with which you set it up.
@@ -29,7 +32,7 @@ def run(host: str | None, port: int | None, api_port: int | None) -> None:
     """
     chosen = shared()
     given = {"server.host": host, "api.host": host, "server.port": port, "api.port": api_port}
-    chosen.overrides |= {name: value for name, value in given.items() if value}
+    chosen.overrides |= {name: value for name, value in given.items() if value} | ({"server.tls": True} if tls else {})
     settings = chosen.settings()
     if (settings.server.host, settings.server.port) == (settings.api.host, settings.api.port):
         raise click.UsageError("Both halves cannot use the same port: choose another one with --port or --api-port")
@@ -38,21 +41,33 @@ def run(host: str | None, port: int | None, api_port: int | None) -> None:
     from idp.cli.first_run import prepare
 
     issuer, link = prepare(settings)
+    pair = pair_for(settings, urlsplit(issuer).hostname or "")
+    _warn_of_other_names(pair, issuer)
+    told = _api_environment(settings, issuer)
     plan = {
-        "children": [_child("idp", settings, {}), _child("api", settings, _api_environment(settings, issuer))],
-        "greeting": _greeting(settings, issuer, link),
+        "children": [_child("idp", settings, pair, {}), _child("api", settings, pair, told)],
+        "greeting": _greeting(settings, pair, issuer, link),
         "follow_issuer": not (settings.issuer or settings.api.issuer),
     }
     note("Starting …")
     _become_supervisor(plan, chosen.environment())
 
 
-def _child(half: str, settings: "Settings", environment: dict[str, str]) -> dict[str, object]:
+def _warn_of_other_names(pair: Pair | None, issuer: str) -> None:
+    host = urlsplit(issuer).hostname or ""
+    if pair is not None and not pair.covers(host):
+        note(f"The certificate is for {', '.join(pair.names)} and not for {host}: set issuer to one of its names.")
+
+
+def _child(half: str, settings: "Settings", pair: Pair | None, environment: dict[str, str]) -> dict[str, object]:
     section = getattr(settings, SECTIONS[half])
     name = "The identity provider" if half == "idp" else "The companion API"
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(section.host, section.host)  # noqa: S104
-    command = server_command(half, settings, supervised=True)
-    return {"name": name, "command": command, "environment": environment, "host": host, "port": section.port}
+    command = server_command(half, settings, pair, supervised=True)
+    child = {"name": name, "command": command, "environment": environment, "host": host, "port": section.port}
+    if pair is None:
+        return child
+    return child | {"certificate": str(pair.certificate), "shown_for": pair.names[0].replace("*", "any")}
 
 
 def _api_environment(settings: "Settings", issuer: str) -> dict[str, str]:
@@ -65,11 +80,11 @@ def _api_environment(settings: "Settings", issuer: str) -> dict[str, str]:
     return told
 
 
-def _greeting(settings: "Settings", issuer: str, link: str | None) -> str:
+def _greeting(settings: "Settings", pair: Pair | None, issuer: str, link: str | None) -> str:
+    own = pair.certificate if pair is not None and pair.own else None
     if shared().json:
-        return json.dumps(
-            {"issuer": issuer, "api": settings.api_url, "setup_link": link, "data": str(settings.data_dir)}
-        )
+        said = {"issuer": issuer, "api": settings.api_url, "setup_link": link, "data": str(settings.data_dir)}
+        return json.dumps(said | ({"certificate": str(own)} if own else {}))
     lines = [
         "",
         "Sheaf is running.",
@@ -77,6 +92,7 @@ def _greeting(settings: "Settings", issuer: str, link: str | None) -> str:
         f"  Identity provider   {issuer}",
         f"  Companion API       {settings.api_url}",
         f"  Data folder         {settings.data_dir}",
+        *([f"  Certificate         {own} (our own: let your browser trust it)"] if own else []),
         "",
     ]
     if link:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from idp.cli.common import Command, shared
+from idp.cli.certificate import Pair, pair_for
+from idp.cli.common import Command, note, shared
 
 if TYPE_CHECKING:
     from idp.base.config import Settings
@@ -22,8 +23,9 @@ SECTIONS = {"idp": "server", "api": "api"}
 @click.argument("half", metavar="idp|api", type=click.Choice(["idp", "api"]))
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option("--tls", is_flag=True, help="Serve https and HTTP/2, with a certificate of our own if none is set.")
 @click.option("--supervised", is_flag=True, hidden=True, help="Stop when standard input ends.")
-def serve(half: str, host: str | None, port: int | None, supervised: bool) -> None:
+def serve(half: str, host: str | None, port: int | None, tls: bool, supervised: bool) -> None:
     """Serve one half: the identity provider or the companion API.
 
     Both together on one machine: idp run
@@ -31,11 +33,15 @@ def serve(half: str, host: str | None, port: int | None, supervised: bool) -> No
     section = SECTIONS[half]
     chosen = shared()
     chosen.overrides |= {f"{section}.{name}": value for name, value in (("host", host), ("port", port)) if value}
+    chosen.overrides |= {"server.tls": True} if tls else {}
     settings = chosen.settings()
     check(half, settings)
+    pair = pair_for(settings)
+    if pair is not None and pair.own:
+        note(f"Certificate of our own: {pair.certificate}")
     os.environ.update(chosen.environment())
     # Replaces this process by one that has nothing loaded but the server: that one stays in memory.
-    command = server_command(half, settings, supervised=supervised)
+    command = server_command(half, settings, pair, supervised=supervised)
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(command[0], command)  # noqa: S606
@@ -69,8 +75,9 @@ def check_port(half: str, settings: "Settings") -> None:
         ) from None
 
 
-def server_command(half: str, settings: "Settings", *, supervised: bool) -> list[str]:
+def server_command(half: str, settings: "Settings", pair: Pair | None, *, supervised: bool) -> list[str]:
     """The process that serves this half. -P: the current folder is no place to look for modules."""
     section: Any = getattr(settings, SECTIONS[half])
     words = [APPLICATIONS[half], section.host, str(section.port), str(section.workers), str(section.threads)]
+    words += [f"certificate={pair.certificate}", f"key={pair.key}"] if pair is not None else []
     return [sys.executable, "-P", "-m", "idp.cli.listen", *words, *(["supervised"] if supervised else [])]

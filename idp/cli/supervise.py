@@ -25,13 +25,16 @@ LOOK_SECONDS = 1.0
 
 @dataclass
 class Child:
-    """One half. command: argv; environment: on top of our own; host, port: where it answers /healthz."""
+    """One half. command: argv; environment: on top of our own; host, port: where it answers /healthz. certificate: file with
+    what it shows, and shown_for a name in it; without TLS empty."""
 
     name: str
     command: list[str]
     environment: dict[str, str]
     host: str
     port: int
+    certificate: str = ""
+    shown_for: str = ""
     process: "subprocess.Popen[bytes] | None" = None
     started_at: float = 0.0
     wait: float = 0.0
@@ -110,7 +113,7 @@ class Supervisor:
                 what = "ended at once" if failed else f"did not answer within {START_SECONDS:.0f} s"
                 _say(f"error: {name} {what}. Its own lines above say why; check with: idp doctor")
                 return 1
-            waiting = [child for child in waiting if _get(child.host, child.port, "/healthz") is None]
+            waiting = [child for child in waiting if _get(child, "/healthz") is None]
             self._wake.wait(0.05)
             self._wake.clear()
         return 0 if self.stopping else None
@@ -146,7 +149,7 @@ class Supervisor:
     def _tell_issuer(self) -> None:
         """The set-up page may store another base URL: the companion then trusts that one, after a restart of a moment."""
         idp, api = self.children[0], self.children[-1]
-        answer = _get(idp.host, idp.port, "/.well-known/openid-configuration")
+        answer = _get(idp, "/.well-known/openid-configuration")
         issuer = _issuer(answer or b"")
         if issuer and issuer != api.environment["IDP_API__ISSUER"] and api.due is None:
             api.environment["IDP_API__ISSUER"] = issuer
@@ -170,14 +173,29 @@ def _issuer(body: bytes) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _get(host: str, port: int, path: str) -> bytes | None:
+def _get(child: Child, path: str) -> bytes | None:
     """Body of a 200 answer, else None. By hand: an HTTP client would cost this process more memory than all the rest."""
-    with contextlib.suppress(OSError), socket.create_connection((host, port), 2.0) as connection:
-        authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    with contextlib.suppress(OSError), _connected(child) as connection:
+        authority = f"[{child.host}]:{child.port}" if ":" in child.host else f"{child.host}:{child.port}"
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n".encode())
         head, _, body = b"".join(iter(lambda: connection.recv(65_536), b"")).partition(b"\r\n\r\n")
         return body if head.split(b" ", 2)[1:2] == [b"200"] else None
     return None
+
+
+def _connected(child: Child) -> socket.socket:
+    plain = socket.create_connection((child.host, child.port), 2.0)
+    if not child.certificate:
+        return plain
+    import ssl  # here: it takes memory that is not needed without TLS
+
+    try:
+        context = ssl.create_default_context(cafile=child.certificate)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it vouches for itself
+        return context.wrap_socket(plain, server_hostname=child.shown_for)
+    except OSError:
+        plain.close()
+        raise
 
 
 def _say(line: str) -> None:

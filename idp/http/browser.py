@@ -1,8 +1,12 @@
-"""The browser's side of a sign-in: its two cookies, the current session and user. The only importer of flask_login.
+"""The browser's side of a sign-in: its cookies, the current session and user. The only importer of flask_login.
 
 `sheaf_session` holds the handle of a Session; `sheaf_browser` a random id that ties attempts and forms to this browser.
-Neither says anything by itself: what counts is in the store.
+Neither says anything by itself: what counts is in the store. `sheaf_state` is for the script of the session iframe, and
+opens nothing.
 """
+
+import hmac
+from hashlib import sha256
 
 from flask import Flask, Request, Response, g, request
 from flask.sessions import SessionInterface, SessionMixin
@@ -111,6 +115,20 @@ def last_way() -> str | None:
     return request.cookies.get(cookie_name("sheaf_way"), "")[:_MAX_COOKIE] or None
 
 
+def browser_state(session: Session) -> str:
+    """The OP browser state of Session Management 1.0 section 3.2: another one for every session, and nobody who knows it
+    or the sid finds the other."""
+    return hmac.new(parts().state_key, session.sid.encode(), sha256).hexdigest()[:40]
+
+
+def keep_state(session: Session) -> str:
+    """The state of this session, which the browser has from this answer on."""
+    state = browser_state(session)
+    if request.cookies.get(cookie_name("sheaf_state")) != state:
+        g.sheaf_state = state
+    return state
+
+
 def sign_browser_in(handle: str) -> None:
     """The cookie is written with the answer of this request."""
     g.sheaf_new_session = handle
@@ -134,9 +152,24 @@ def _write_cookies(response: Response) -> Response:
     handle = g.get("sheaf_new_session")
     if handle:
         _set(response, "sheaf_session", handle)
+        session = parts().repo.get(Session, ids.digest(handle))
+        if session is not None:
+            keep_state(session)
     elif handle == "":
         _delete(response, "sheaf_session")
+    _write_state(response, signed_out=handle == "" or (not handle and g.get("sheaf_current", g) is None))
     return response
+
+
+def _write_state(response: Response, *, signed_out: bool) -> None:
+    """Read by our script in an iframe of another site: no HttpOnly, and no SameSite, which only https allows."""
+    secure, name = parts().installation.secure, cookie_name("sheaf_state")
+    same_site = "None" if secure else "Lax"
+    state = g.get("sheaf_state")
+    if state:
+        response.set_cookie(name, state, path="/", secure=secure, samesite=same_site)
+    elif signed_out and name in request.cookies:
+        response.delete_cookie(name, path="/", secure=secure, samesite=same_site)
 
 
 def _set(response: Response, base: str, value: str, max_age: int | None = None) -> None:

@@ -13,20 +13,13 @@ from werkzeug.exceptions import HTTPException
 
 from idp.base.errors import Refused
 from idp.http.parts import parts
+from idp.http.refusals import of_fault, of_status, of_store, place
 from idp.http.render import page, sentence
 from idp.ports import StoreUnavailable
 
 _log = logging.getLogger("idp.errors")
 
 JsonDoor = Callable[[Refused, str], Response]
-LONGEST_WORD = 34  # public ids are shown; secrets have 43 characters
-_WORDS = {
-    400: ("bad_request", "The request could not be understood."),
-    404: ("not_found", "There is no page at this address."),
-    405: ("method_not_allowed", "This address does not accept this kind of request."),
-    413: ("too_large", "What was sent is larger than we accept."),
-    415: ("unsupported_media_type", "This address accepts forms only."),
-}
 
 
 def set_up_errors(app: Flask) -> None:
@@ -78,38 +71,14 @@ def plain_json(refused: Refused, trace: str) -> Response:
 def _http(error: HTTPException) -> Response:
     if error.response is not None and error.code is not None and error.code < 400:
         return make_response(error.get_response())
-    status = error.code or 500
-    code, sentence = _WORDS.get(status, ("bad_request", "The request could not be answered."))
     allow = {"Allow": ", ".join(sorted(error.valid_methods))} if getattr(error, "valid_methods", None) else {}  # type: ignore[attr-defined]
-    return answer(
-        Refused(code, sentence, status=status, reason=f"{request.method} {_place()!r}: {status}", headers=allow)
-    )
+    return answer(of_status(error.code or 500, request.method, request.path, allow))
 
 
 def _store(error: StoreUnavailable) -> Response:
-    return answer(
-        Refused(
-            "store_unavailable",
-            "We cannot reach our store right now. Wait a moment, then try again.",
-            status=503,
-            reason=str(error),
-            headers={"Retry-After": "5"},
-        )
-    )
+    return answer(of_store(error))
 
 
 def _unexpected(error: Exception) -> Response:
-    refused = Refused(
-        "fault",
-        "Something broke on our side; it is not your fault and it is logged. Try again, and tell us the code below.",
-        status=500,
-        reason=f"{type(error).__name__} at {request.method} {_place()!r}",
-    )
-    _log.exception("fault at %s %r", request.method, _place())
-    return answer(refused)
-
-
-def _place() -> str:
-    """The path for the log, without what is long enough to be a handle or a set-up token."""
-    parts_of_path = request.path[:400].split("/")
-    return "/".join(part if len(part) <= LONGEST_WORD else "…" for part in parts_of_path)[:200]
+    _log.exception("fault at %s %r", request.method, place(request.path))
+    return answer(of_fault(error, request.method, request.path))

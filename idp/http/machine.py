@@ -1,11 +1,30 @@
 """Endpoints for programs: a request in, an answer out, no cookies, no web framework, so that they cost little.
 
-Owns the two types and the table. The HTTP server calls them directly (idp.cli.bridge); every other WSGI server reaches
-them through Flask (`mount`). Leaves what they do to the doors.
+Owns the types, the table and what every answer has in common. The HTTP server calls it directly (idp.cli.bridge); every
+other WSGI server reaches it through Flask (idp.http.machine_views). Leaves what endpoints do to the doors.
 """
 
-from collections.abc import Callable, Mapping
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from werkzeug.http import parse_list_header
+
+from idp.base.errors import Refused
+from idp.http.parts import Parts
+from idp.http.refusals import of_fault, of_status, of_store, place
+from idp.ports import StoreUnavailable
+
+MAX_BODY_BYTES = 512 * 1024
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode  # made once: json.dumps with options makes one for each call
+_log = logging.getLogger("idp.errors")
+
+Headers = list[tuple[str, str]]
+NO_STORE = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))
+_EXPOSED = ("Access-Control-Expose-Headers", "WWW-Authenticate, DPoP-Nonce")
+_MAY_SEND = ("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +47,7 @@ class Told:
 
     status: int
     body: bytes = field(default=b"", repr=False)
-    headers: list[tuple[str, str]] = field(default_factory=list)
+    headers: Headers = field(default_factory=list)
     content_type: str = "application/json"
 
 
@@ -42,3 +61,123 @@ class Endpoint:
     run: Callable[[Asked], Told]
     cross_origin: bool = False
     short: bool = False
+
+    @property
+    def allowed(self) -> str:
+        return ", ".join(sorted({*self.methods, "OPTIONS", *({"HEAD"} if "GET" in self.methods else ())}))
+
+
+def told_json(answer: Mapping[str, Any], status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Told:
+    """For one receiver: nothing on the way may keep it (RFC 6749 5.1)."""
+    return Told(status, _ENCODE(answer).encode(), [*NO_STORE, *headers])
+
+
+def told_published(asked: Asked, body: bytes, etag: str, seconds: int) -> Told:
+    """For anybody, for so many seconds; 304 to whoever has it (RFC 9110 13.1.2)."""
+    headers = [("Cache-Control", f"public, max-age={seconds}"), ("ETag", f'"{etag}"')]
+    known = asked.headers.get("if-none-match")
+    if known is not None and (
+        known.strip() == "*" or f'"{etag}"' in known.replace("W/", "").replace(" ", "").split(",")
+    ):
+        return Told(304, b"", headers)
+    return Told(200, body, headers)
+
+
+class Lane:
+    """refused: how a refusal is told, with its trace code."""
+
+    def __init__(self, endpoints: Iterable[Endpoint], parts: Parts, refused: Callable[[Refused, str], Told]) -> None:
+        self.endpoints = tuple(endpoints)
+        self._exact = {one.path: one for one in self.endpoints if not one.path.endswith("/")}
+        self._below = tuple(one for one in self.endpoints if one.path.endswith("/"))
+        self._parts = parts
+        self._refused = refused
+        self._hops = parts.settings.server.trusted_proxies
+        # A store across the network makes every answer wait, and so do keys that live elsewhere: that needs threads.
+        self._in_place = parts.settings.store.url.startswith("sqlite") and not parts.settings.oidc.external_keys
+
+    def in_place(self, endpoint: Endpoint) -> bool:
+        """May it be answered where the request arrives, one after the other?"""
+        return endpoint.short and self._in_place
+
+    def asked(self, method: str, path: str, query: bytes, headers: Mapping[str, str], body: bytes, peer: str) -> Asked:
+        """A request as the connection has it; the trusted proxies are believed here."""
+        address = forwarded_for(headers.get("x-forwarded-for"), self._hops) if self._hops else None
+        return Asked(method, path, query, headers, body, address or peer or "unknown", peer or "unknown")
+
+    def find(self, path: str) -> Endpoint | None:
+        found = self._exact.get(path)
+        if found is not None or not self._below:
+            return found
+        return next((one for one in self._below if path.startswith(one.path) and len(path) > len(one.path)), None)
+
+    def answer(self, asked: Asked) -> Told | None:
+        """Complete with its headers; None when the path is not in the table."""
+        endpoint = self.find(asked.path)
+        return None if endpoint is None else self.run(endpoint, asked)
+
+    def run(self, endpoint: Endpoint, asked: Asked) -> Told:
+        try:
+            told = self._options(endpoint) if asked.method == "OPTIONS" else _ask(endpoint, asked)
+        except Refused as refused:
+            told = self._tell(refused, asked)
+        except StoreUnavailable as error:
+            told = self._tell(of_store(error), asked)
+        except Exception as error:  # noqa: BLE001  (no caller may ever see a stack trace)
+            _log.exception("fault at %s %r", asked.method, place(asked.path))
+            told = self._tell(of_fault(error, asked.method, asked.path), asked)
+        return self._complete(endpoint, asked, told)
+
+    def _options(self, endpoint: Endpoint) -> Told:
+        """What a page of another origin may send (the Fetch standard's preflight)."""
+        headers = [("Allow", endpoint.allowed)]
+        if endpoint.cross_origin:
+            headers += [
+                ("Access-Control-Allow-Methods", ", ".join(sorted(endpoint.methods))),
+                _MAY_SEND,
+                ("Access-Control-Max-Age", "3600"),
+            ]
+        return Told(200, b"", headers)
+
+    def _tell(self, refused: Refused, asked: Asked) -> Told:
+        door = asked.path.split("/", 2)[1]
+        trace = self._parts.traces.keep(door, refused, method=asked.method, endpoint=place(asked.path))
+        told = self._refused(refused, trace)
+        told.headers = [*NO_STORE, *refused.headers.items()]
+        return told
+
+    def _complete(self, endpoint: Endpoint, asked: Asked, told: Told) -> Told:
+        headers = [*told.headers, ("X-Content-Type-Options", "nosniff")]
+        if told.status not in (204, 304):
+            headers.append(("Content-Type", told.content_type))
+            headers.append(("Content-Length", str(len(told.body))))
+        if self._parts.installation.secure:
+            headers.append(("Strict-Transport-Security", "max-age=31536000"))
+        if endpoint.cross_origin:
+            headers.append(("Access-Control-Allow-Origin", "*"))
+            if asked.method != "OPTIONS":
+                headers.append(_EXPOSED)
+        if asked.method == "HEAD":
+            told.body = b""
+        told.headers = headers
+        return told
+
+
+def _ask(endpoint: Endpoint, asked: Asked) -> Told:
+    if asked.method not in endpoint.methods and not (asked.method == "HEAD" and "GET" in endpoint.methods):
+        raise of_status(405, asked.method, asked.path, {"Allow": endpoint.allowed})
+    if len(asked.body) > MAX_BODY_BYTES or (not asked.body and _announced(asked) > MAX_BODY_BYTES):
+        raise of_status(413, asked.method, asked.path)
+    return endpoint.run(asked)
+
+
+def _announced(asked: Asked) -> int:
+    """What was too long to be read has left its length only."""
+    length = asked.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
+
+
+def forwarded_for(header: str | None, hops: int) -> str | None:
+    """The address that the outermost of our own proxies saw, exactly as werkzeug's ProxyFix has it."""
+    seen = parse_list_header(header) if header else []
+    return seen[-hops] if len(seen) >= hops else None

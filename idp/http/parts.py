@@ -10,15 +10,22 @@ from idp.crypto.seal import Seal
 from idp.ports import Repository
 from idp.services.depart_upstream import Departures
 from idp.services.factors import Factors
+from idp.services.initial_tokens import InitialTokens
 from idp.services.installation import Installation
 from idp.services.link_login import LinkLogin
+from idp.services.logout import Logout
 from idp.services.manage_apps import Apps
 from idp.services.manage_upstreams import Upstreams
 from idp.services.manage_users import Users
 from idp.services.record_audit import Audit, Traces
+from idp.services.register_client import Registration
+from idp.services.release import Release
+from idp.services.rotate_keys import RotateKeys
+from idp.services.scopes import Scopes
 from idp.services.sessions import Sessions
 from idp.services.set_up import SetUp
 from idp.services.sign_in import SignIn
+from idp.services.subjects import Subjects
 from idp.services.throttle import Throttles
 from idp.upstream.registry import Kinds
 
@@ -36,16 +43,24 @@ class Parts:
     throttles: Throttles
     factors: Factors
     sessions: Sessions
+    logout: Logout
     users: Users
     links: LinkLogin
     set_up: SetUp
     sign_in: SignIn
     apps: Apps
+    initial_tokens: InitialTokens
+    registration: Registration
+    scopes: Scopes
+    subjects: Subjects
+    release: Release
     upstreams: Upstreams
     kinds: Kinds
     departures: Departures
     keys: KeyRing
+    rotation: RotateKeys
     csrf_key: bytes = field(repr=False)
+    state_key: bytes = field(repr=False)
 
 
 def parts() -> Parts:

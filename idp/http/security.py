@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+from collections.abc import Iterable
 from hashlib import sha256
 
 from flask import Flask, Response, g, request
@@ -9,9 +10,9 @@ from werkzeug.datastructures import MultiDict
 
 from idp.base.errors import Refused
 from idp.http.browser import browser_id
+from idp.http.machine import MAX_BODY_BYTES
 from idp.http.parts import parts
 
-MAX_BODY_BYTES = 512 * 1024
 MAX_FORM_PARTS = 200
 MAX_FIELD = 4096
 
@@ -95,12 +96,18 @@ def allow_form_target(origin: str) -> None:
     g.setdefault("sheaf_form_targets", []).append(origin)
 
 
+def allow_frames(origins: Iterable[str]) -> None:
+    """This page shows pages of these origins in iframes."""
+    g.setdefault("sheaf_frames", []).extend(origins)
+
+
 def _add_headers(response: Response) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    if response.mimetype == "text/html":
+    # Who brings a policy of its own (the session iframe, which stands in pages of others) has thought of the rest.
+    if response.mimetype == "text/html" and "Content-Security-Policy" not in response.headers:
         for name, value in _PAGE_HEADERS.items():
             response.headers.setdefault(name, value)
-        response.headers.setdefault("Content-Security-Policy", _policy())
+        response.headers["Content-Security-Policy"] = _policy()
         response.headers.setdefault("Cache-Control", "no-store")
     if parts().installation.secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
@@ -110,7 +117,8 @@ def _add_headers(response: Response) -> Response:
 def _policy() -> str:
     script = "'self'" + (f" 'nonce-{g.sheaf_nonce}'" if "sheaf_nonce" in g else "")
     targets = " ".join(["'self'", *g.get("sheaf_form_targets", [])])
+    frames = " ".join(g.get("sheaf_frames") or ["'none'"])
     return (
         f"default-src 'none'; script-src {script}; style-src 'self'; img-src 'self' data:; font-src 'none'; "
-        f"connect-src 'self'; form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
+        f"connect-src 'self'; frame-src {frames}; form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
     )

@@ -4,7 +4,12 @@ import asyncio
 import threading
 from types import SimpleNamespace
 
+import pytest
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from idp.base.waiting import about_to_wait
 from idp.cli.bridge import Bridge, environ
+from idp.http.machine import Endpoint, Lane, Told
 
 
 class Headers(dict):
@@ -16,7 +21,13 @@ class Proto:
 
     def __init__(self, *parts):
         self.parts = list(parts)
+        self.stuck = False
         self.answer = None
+
+    async def __call__(self):
+        if self.stuck:
+            await asyncio.Event().wait()
+        return b"".join(self.parts)
 
     def __aiter__(self):
         return self
@@ -41,6 +52,7 @@ def scope(path="/", method="GET", **headers):
         server="127.0.0.1:8000",
         client="127.0.0.9:4000",
         headers=found,
+        authority=None,
     )
 
 
@@ -55,25 +67,114 @@ def ask(bridge, asked, *body):
     return proto.answer
 
 
-def test_a_short_path_is_answered_at_once_and_any_other_in_a_thread():
-    bridge = Bridge(where, 2, frozenset({"/token"}))
+def told(asked):
+    if asked.path == "/fetching":
+        about_to_wait()
+    headers = [("address", asked.address), ("peer", asked.peer), ("query", asked.query.decode())]
+    return Told(200, threading.current_thread().name.encode() + b" " + asked.body, headers)
 
-    assert ask(bridge, scope("/token"))[2].startswith(b"MainThread")
-    assert ask(bridge, scope("/token/"))[2].startswith(b"request")
-    assert ask(bridge, scope("/flow/x/password"))[2].startswith(b"request")
+
+def lane(store="sqlite", proxies=0):
+    settings = SimpleNamespace(
+        server=SimpleNamespace(trusted_proxies=proxies),
+        store=SimpleNamespace(url=store),
+        oidc=SimpleNamespace(external_keys=""),
+    )
+    parts = SimpleNamespace(settings=settings, installation=SimpleNamespace(secure=False))
+    both = frozenset({"GET", "POST"})
+    table = [Endpoint(path, both, told, short=path != "/long") for path in ("/short", "/long", "/fetching", "/below/")]
+    return Lane(table, parts, None)
 
 
-def test_a_body_arrives_whole_on_both_ways():
-    bridge = Bridge(where, 2, frozenset({"/token"}))
-    for path in ("/token", "/other"):
+def test_a_short_endpoint_is_answered_at_once_and_any_other_in_a_thread():
+    bridge = Bridge(where, 2, lane())
+
+    assert ask(bridge, scope("/short"))[2].startswith(b"MainThread")
+    assert ask(bridge, scope("/below/x"))[2].startswith(b"MainThread")
+    for path in ("/short/", "/below/", "/below", "/long", "/flow/x/password"):
+        assert ask(bridge, scope(path))[2].startswith(b"request")
+
+
+def test_with_a_store_across_the_network_every_endpoint_gets_a_thread():
+    assert ask(Bridge(where, 2, lane("mongodb://db/idp")), scope("/short"))[2].startswith(b"request")
+
+
+def test_an_endpoint_that_must_ask_another_server_gets_a_thread_after_all():
+    assert ask(Bridge(where, 2, lane()), scope("/fetching"))[2].startswith(b"request")
+
+
+def test_a_body_arrives_whole_on_every_way():
+    bridge = Bridge(where, 2, lane())
+    for path in ("/short", "/long", "/other"):
         answer = ask(bridge, scope(path, "POST", content_length="6"), b"abc", b"def")
         assert answer[2].endswith(b"abcdef")
 
 
-def test_nothing_that_may_wait_is_on_the_short_paths():
-    from idp.app import SHORT_PATHS
+def test_a_body_of_http_2_needs_no_length():
+    bridge = Bridge(where, 2, lane())
+    for path in ("/short", "/other"):
+        asked = scope(path, "POST")
+        asked.http_version = "2"
+        assert ask(bridge, asked, b"abc")[2].endswith(b" abc")
 
-    assert not [path for path in SHORT_PATHS if path.startswith(("/flow", "/setup", "/upstream", "/account", "/saml"))]
+
+def test_a_body_that_does_not_come_is_cut_off_and_no_other(monkeypatch):
+    monkeypatch.setattr("idp.cli.bridge.BODY_SECONDS", 0.0)
+    monkeypatch.setattr("idp.cli.bridge.LOOK_SECONDS", 0.01)
+    bridge, stuck = Bridge(where, 2, lane()), Proto()
+    stuck.stuck = True
+    late, good = scope("/short", "POST", content_length="3"), Proto(b"abc")
+
+    async def both():
+        waiting = asyncio.create_task(bridge.__rsgi__(late, stuck))
+        await asyncio.create_task(bridge.__rsgi__(scope("/short", "POST", content_length="3"), good))
+        await waiting
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(both())
+    assert (stuck.answer[0], good.answer[0]) == (408, 200)
+
+
+def test_a_request_that_is_cancelled_from_outside_stays_cancelled():
+    stuck = Proto()
+    stuck.stuck = True
+
+    async def stopped():
+        waiting = asyncio.create_task(
+            Bridge(where, 2, lane()).__rsgi__(scope("/short", "POST", content_length="3"), stuck)
+        )
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(stopped())
+    assert stuck.answer is None
+
+
+def test_a_body_that_is_shorter_than_was_said_is_refused():
+    assert ask(Bridge(where, 2, lane()), scope("/short", "POST", content_length="6"), b"abc")[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "address"),
+    [
+        (0, "1.1.1.1", "127.0.0.9"),
+        (1, "6.6.6.6, 1.1.1.1", "1.1.1.1"),
+        (2, "6.6.6.6, 1.1.1.1, 10.0.0.1", "1.1.1.1"),
+        (2, "1.1.1.1", "127.0.0.9"),  # fewer than our own proxies: nobody knows who wrote it
+        (1, "", "127.0.0.9"),
+    ],
+)
+def test_the_address_is_the_one_that_the_trusted_proxies_saw(proxies, forwarded, address):
+    asked = scope("/short", **{"x-forwarded-for": forwarded})
+    headers = dict(ask(Bridge(where, 2, lane(proxies=proxies)), asked)[1])
+    assert (headers["address"], headers["peer"]) == (address, "127.0.0.9")
+
+    seen = []
+    fixed = ProxyFix(lambda environment, _: seen.append(environment["REMOTE_ADDR"]), x_for=proxies)
+    fixed(environ(asked, {"x-forwarded-for": forwarded}, b""), None)
+    assert seen == [address]
 
 
 def test_a_header_with_an_underscore_does_not_pass_for_another():

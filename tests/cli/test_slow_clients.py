@@ -83,7 +83,7 @@ def test_two_headers_of_one_name_are_joined_and_an_unreadable_one_is_not_absent(
 
     class Scope:
         method, path, query_string, http_version, scheme = "GET", "/ü", "a=%2f+ü", "1.1", "http"
-        server, client, headers = "[::1]:8000", "[::1]:9", Headers()
+        server, client, headers, authority = "[::1]:8000", "[::1]:9", Headers(), None
 
     scope = Scope()
     found = bridge.environ(scope, bridge._headers(scope), b"")

@@ -3,6 +3,7 @@
 The sign-in between is left to the tests of web and of next_step; tokens to test_token.
 """
 
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -11,12 +12,13 @@ from idp.domain.attempt import LoginAttempt
 from idp.domain.grant import Consent
 from idp.domain.session import ACR_MFA
 from idp.services.attempts import consent_id
+from idp.storage.sqlite import SqliteRepository
 from tests.oidc.house import API, CALLBACK, CHALLENGE, ISSUER, House, sent_back
 
 
 def test_a_browser_with_a_session_gets_a_code_at_once(house: House) -> None:
     answer = sent_back(house.authorize(house.person().browser, house.client()))
-    assert set(answer) == {"code", "state", "iss"}
+    assert set(answer) == {"code", "state", "iss", "session_state"}
     assert answer["state"] == "s-1"
     assert answer["iss"] == ISSUER
 
@@ -24,6 +26,20 @@ def test_a_browser_with_a_session_gets_a_code_at_once(house: House) -> None:
 def test_nothing_is_stored_for_a_sign_in_that_needs_no_page(house: House) -> None:
     house.code(house.person(), house.client())
     assert house.parts.repo.find(LoginAttempt) == []
+
+
+def test_a_sign_in_that_needs_no_page_reads_every_record_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    person, app = house.person(), house.client()
+    read: list[str] = []
+    real = SqliteRepository.get
+
+    def counted(self: SqliteRepository, kind: type[Any], id: str) -> Any:
+        read.append(kind.__name__)
+        return real(self, kind, id)
+
+    monkeypatch.setattr(SqliteRepository, "get", counted)
+    house.code(person, app)
+    assert sorted(read) == ["Client", "Session", "User"]
 
 
 def test_a_browser_without_a_session_is_sent_to_the_sign_in_which_is_remembered(house: House) -> None:
@@ -171,8 +187,13 @@ REFUSALS = [
     ({"prompt": "sometimes"}, "invalid_request"),
     ({"max_age": "soon"}, "invalid_request"),
     ({"max_age": "-1"}, "invalid_request"),
-    ({"request": "eyJhbGciOiJub25lIn0.e30."}, "request_not_supported"),
-    ({"request_uri": "https://app.example/r"}, "request_uri_not_supported"),
+    ({"request": "eyJhbGciOiJub25lIn0.e30."}, "invalid_request_object"),
+    ({"request_uri": "https://app.example/r"}, "invalid_request_uri"),
+    ({"response_mode": "fragment.jwt"}, "invalid_request"),
+    ({"nonce": "n" * 1025}, "invalid_request"),
+    ({"dpop_jkt": "short"}, "invalid_request"),
+    ({"claims": "x"}, "invalid_request"),
+    ({"claims": '{"id_token": {"acr": {"essential": true, "value": "urn:x"}}}'}, "unmet_authentication_requirements"),
     ({"registration": "{}"}, "registration_not_supported"),
     ({"id_token_hint": "not.a.token"}, "invalid_request"),
 ]

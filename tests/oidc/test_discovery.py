@@ -23,7 +23,7 @@ def test_every_endpoint_in_the_metadata_exists(house: House) -> None:
     document = house.app.test_client().get(PATHS[0]).get_json()
     endpoints = {key: value for key, value in document.items() if key.endswith("_endpoint") or key == "jwks_uri"}
     rules = {rule.rule for rule in house.app.url_map.iter_rules()}
-    assert len(endpoints) == 7
+    assert len(endpoints) >= 8
     for value in endpoints.values():
         assert value.removeprefix(ISSUER) in rules
 
@@ -32,7 +32,9 @@ def test_the_metadata_promises_only_what_works(house: House) -> None:
     document = house.app.test_client().get(PATHS[0]).get_json()
     assert document["code_challenge_methods_supported"] == ["S256"]
     assert document["response_types_supported"] == ["code"]
-    assert document["request_uri_parameter_supported"] is False  # its default is true
+    assert document["require_request_uri_registration"] is True
+    assert document["claims_parameter_supported"] is True
+    assert document["request_parameter_supported"] is True
     assert document["authorization_response_iss_parameter_supported"] is True
 
 

@@ -3,21 +3,23 @@
 from pathlib import Path
 
 from idp.base.config import Oidc
-from idp.protocols.oidc.checks import _UNSUPPORTED, IDENTITY_SCOPES, PROMPTS
+from idp.domain.claims import IDENTITY_SCOPES
+from idp.protocols.oidc.checks import _UNSUPPORTED, PROMPTS
 from idp.protocols.oidc.discovery import metadata
 from idp.protocols.oidc.grants import GRANT_TYPES
 from idp.services.manage_apps import AUTH_METHODS
+from idp.services.scopes import known
 from tests.oidc.house import ISSUER, House
 
 TEXT = (Path(__file__).parents[2] / "docs" / "oidc.md").read_text(encoding="utf-8")
 
 
 def test_every_endpoint_is_in_the_table(house: House) -> None:
-    rules = {rule.rule for rule in house.app.url_map.iter_rules() if rule.endpoint.startswith("oidc.")}
-    inner = {"/authorize/resume", "/end_session/confirm"}
-    assert len(rules) == 11
+    rules = {rule.rule for rule in house.app.url_map.iter_rules() if rule.endpoint.startswith(("oidc.", "machine:"))}
+    inner = {"/authorize/resume", "/end_session/confirm", "/healthz"}
+    assert len(rules) >= 12
     for rule in rules - inner:
-        assert f"| `{rule}` |" in TEXT, rule
+        assert f"| `{rule.replace('<path:_below>', 'CLIENT_ID')}` |" in TEXT, rule
 
 
 def test_every_setting_scope_prompt_method_and_refused_parameter_is_named() -> None:
@@ -26,4 +28,4 @@ def test_every_setting_scope_prompt_method_and_refused_parameter_is_named() -> N
         assert f"`{name}`" in TEXT, name
     for kind in GRANT_TYPES:
         assert kind.name in TEXT
-    assert b"/authorize" in metadata(ISSUER).body
+    assert b"/authorize" in metadata(ISSUER, known(())).body

@@ -1,18 +1,29 @@
-"""Owns the claims about /token: what is in the tokens, and that codes and refresh tokens are good once.
+"""Owns the claims about /token: what is in the tokens, and that codes are good once, at the price of two durable writes.
 
-Client authentication is left to test_client_auth, races to test_races, apps for themselves and malformed requests to
-test_token_requests.
+Refresh tokens are left to test_refresh, client authentication to test_client_auth, races to test_races, apps for themselves
+and malformed requests to test_token_requests.
 """
 
 import base64
 import hashlib
+from dataclasses import replace
 
 import pytest
 from joserfc import jws
 
+from idp.app import create_app
+from idp.base.config import Settings
 from idp.domain.audit_event import AuditEvent
+from idp.domain.grant import AuthorizationCode, Consent, Grant, RefreshToken
 from idp.domain.session import ACR_MFA
-from tests.oidc.house import API, BYE, CALLBACK, ISSUER, VERIFIER, House
+from idp.services.attempts import consent_id
+from idp.services.issue_grant import Allowed
+from idp.storage.sqlite import SqliteRepository
+from tests.oidc.answers import door
+from tests.oidc.house import API, BYE, CALLBACK, CHALLENGE, ISSUER, VERIFIER, House
+from tests.support.clock import FakeClock
+from tests.support.counting import Counting
+from tests.support.quick import SEAL_KEY_TEXT, quick
 
 # ------------------------------------------------------------------ what is in the tokens
 
@@ -201,97 +212,82 @@ def test_a_refresh_token_is_no_code_and_a_code_no_refresh_token(house: House) ->
     assert house.refresh(app, token).status_code == 200
 
 
-# ------------------------------------------------------------------ refresh tokens
+# ------------------------------------------------------------------ what is stored, and when
 
 
-def test_a_refresh_rotates_the_token_and_keeps_who_and_when(house: House) -> None:
+def test_a_code_sign_in_costs_two_durable_writes(repo: SqliteRepository, clock: FakeClock) -> None:
+    counting = Counting(repo)
+    settings = Settings(issuer=ISSUER, seal_key=SEAL_KEY_TEXT)
+    house = House(quick(create_app(settings, repo=counting, clock=clock)), clock)
     app, person = house.client(), house.person()
-    first = house.sign_in(person, app)
-    house.clock.advance(400)
-    second = house.refresh(app, first["refresh_token"]).get_json()
-    assert second["refresh_token"] != first["refresh_token"]
-    claims = house.read(second["id_token"], "RS256").claims
-    assert claims["auth_time"] == int(person.session.auth_time)
-    assert claims["iat"] == int(house.clock())
-    assert claims["sub"] == person.user.id
-    assert "nonce" not in claims
-    assert house.userinfo(second["access_token"]).status_code == 200
+    house.sign_in(person, app)  # the session notes an app when it is new to it
+    counting.writes.clear()
+    code = house.code(person, app)
+    assert counting.writes == ["insert AuthorizationCode"]
+    counting.writes.clear()
+    token = house.redeem(app, code).get_json()["refresh_token"]
+    assert counting.writes == ["consume AuthorizationCode with AuditEvent, RefreshToken, Grant"]
+    counting.writes.clear()
+    house.refresh(app, token)
+    assert counting.writes == ["consume RefreshToken with RefreshToken"]
+    counting.writes.clear()
+    house.token(app, grant_type="client_credentials")
+    assert counting.writes == []
 
 
-def test_an_old_refresh_token_revokes_the_whole_family(house: House) -> None:
-    app = house.client()
-    first = house.sign_in(house.person(), app)
-    second = house.refresh(app, first["refresh_token"]).get_json()
-    house.refused(house.refresh(app, first["refresh_token"]), 400, "invalid_grant")
-    house.refused(house.refresh(app, second["refresh_token"]), 400, "invalid_grant")
-    for token in (first["access_token"], second["access_token"]):
-        assert house.introspect(app, token) == {"active": False}
-
-
-def test_reuse_is_recorded_in_the_audit(house: House) -> None:
+def test_the_grant_is_stored_when_the_code_is_redeemed_and_not_before(house: House) -> None:
     app, person = house.client(), house.person()
-    first = house.sign_in(person, app)
-    house.refresh(app, first["refresh_token"])
-    house.refresh(app, first["refresh_token"])
-    events = house.parts.repo.find(AuditEvent, name="grant.reuse_detected")
-    assert [(event.actor, event.subject) for event in events] == [("shop", person.user.id)]
+    code = house.code(person, app)
+    assert house.parts.repo.find(Grant) == []
+    house.redeem(app, code)
+    (grant,) = house.parts.repo.find(Grant, session_sid=person.session.sid)
+    (stored,) = house.parts.repo.find(AuthorizationCode)
+    assert stored.grant == grant
+    assert stored.consumed_at is not None
+    (event,) = house.parts.repo.find(AuditEvent, name="grant.issued")
+    assert (event.actor, event.subject, event.detail["grant"]) == (person.user.id, "shop", grant.id)
 
 
-def test_a_refresh_may_narrow_the_scope_and_later_widen_it_again(house: House) -> None:
+def test_a_failed_redemption_stores_nothing_that_is_good(house: House) -> None:
     app = house.client()
-    first = house.sign_in(house.person(), app)
-    narrow = house.refresh(app, first["refresh_token"], scope="openid").get_json()
-    assert narrow["scope"] == "openid"
-    assert "email" not in house.userinfo(narrow["access_token"]).get_json()
-    assert house.refresh(app, narrow["refresh_token"]).get_json()["scope"] == "openid profile email"
+    code = house.code(house.person(), app)
+    house.refused(house.redeem(app, code, code_verifier="A" * 43), 400, "invalid_grant")
+    assert house.parts.repo.find(Grant) == house.parts.repo.find(RefreshToken) == []
+    house.refused(house.redeem(app, code), 400, "invalid_grant")
+    assert [one.revoked_at is None for one in house.parts.repo.find(Grant)] == [False]
 
 
-def test_a_refresh_cannot_widen_the_scope_and_does_not_burn_the_token(house: House) -> None:
-    app = house.client()
-    token = house.sign_in(house.person(), app)["refresh_token"]
-    house.refused(house.refresh(app, token, scope="openid documents.read"), 400, "invalid_scope")
-    assert house.refresh(app, token).status_code == 200
-
-
-def test_a_refresh_token_of_another_client_is_refused(house: House) -> None:
-    mine, theirs = house.client("mine"), house.client("theirs")
-    token = house.sign_in(house.person(), mine)["refresh_token"]
-    house.refused(house.refresh(theirs, token), 400, "invalid_grant")
-    assert house.refresh(mine, token).status_code == 200
-
-
-def test_a_refresh_token_ends_with_its_session(house: House) -> None:
+def test_a_code_for_offline_use_needs_its_session_until_it_is_redeemed(house: House) -> None:
     app, person = house.client(), house.person()
-    token = house.sign_in(person, app)["refresh_token"]
+    code = house.code(person, app, scope="openid offline_access")
     house.parts.sessions.end(person.session, actor="test")
-    house.refused(house.refresh(app, token), 400, "invalid_grant")
+    house.refused(house.redeem(app, code), 400, "invalid_grant")
 
 
-def test_offline_access_outlives_the_session_but_not_the_users_password(house: House) -> None:
+def test_a_code_is_worthless_once_the_consent_was_taken_back(house: House) -> None:
+    app, person = house.client(consent="ask"), house.person()
+    consent = Consent("c", person.user.id, app.id, app.client.scopes, house.clock())
+    house.parts.repo.insert(replace(consent, id=consent_id(person.user.id, app.id)))
+    code, late = house.code(person, app), house.code(person, app)
+    assert house.redeem(app, code).status_code == 200
+    house.parts.repo.delete_where(Consent, user_id=person.user.id)
+    house.refused(house.redeem(app, late), 400, "invalid_grant")
+
+
+def test_a_code_is_worthless_for_a_later_app_of_the_same_id(house: House) -> None:
+    app, person = house.client(auth_method="none"), house.person()
+    code = house.code(person, app)
+    house.parts.apps.remove_client(app.id, actor="test")
+    house.clock.advance(1)
+    house.refused(house.redeem(house.client(auth_method="none"), code), 400, "invalid_grant")
+
+
+def test_a_code_that_was_bound_to_a_key_needs_a_proof_of_it(house: House) -> None:
+    """dpop_jkt (RFC 9449 10); with the proof it works in test_dpop."""
     app, person = house.client(), house.person()
-    token = house.sign_in(person, app, scope="openid offline_access")["refresh_token"]
-    house.parts.sessions.end(person.session, actor="test")
-    renewed = house.refresh(app, token)
-    assert renewed.status_code == 200
-    house.clock.advance(5)
-    house.parts.users.set_password(person.user, "a new long password", actor="test")
-    house.refused(house.refresh(app, renewed.get_json()["refresh_token"]), 400, "invalid_grant")
-
-
-def test_a_family_of_refresh_tokens_has_an_end(house: House) -> None:
-    app = house.client()
-    token = house.sign_in(house.person(), app, scope="openid offline_access")["refresh_token"]
-    for _ in range(3):
-        house.clock.advance(900_000)
-        answer = house.refresh(app, token)
-        token = (answer.get_json() or {}).get("refresh_token", token)
-    assert answer.get_json()["error"] == "invalid_grant"
-
-
-def test_a_client_without_the_grant_type_gets_no_refresh_token(house: House) -> None:
-    app = house.client(grant_types=("authorization_code",))
-    assert "refresh_token" not in house.sign_in(house.person(), app)
-    house.refused(house.refresh(app, "x" * 43), 400, "unauthorized_client")
+    allowed = Allowed(("openid",), (), CALLBACK, CHALLENGE, confirmation={"jkt": "x" * 43})
+    code = door(house).issue.issue_code(app.client, person.user, person.session, allowed)
+    house.refused(house.redeem(app, code), 400, "invalid_grant")
 
 
 def _half_hash(token: str) -> str:

@@ -3,15 +3,25 @@
 Leaves pages, and everything before the app and its redirect URI are known, to idp.http.errors.
 """
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response
 from werkzeug.wrappers import Response as AnyResponse
 
 from idp.base.errors import Refused
-from idp.http.errors import machine_endpoint
+from idp.http.errors import answer, machine_endpoint
+from idp.http.machine import Told, told_json
 from idp.http.parts import parts
 from idp.protocols.oidc.redirects import Reply, send
 
-MACHINE_PATHS = ("/token", "/userinfo", "/introspect", "/revoke", "/jwks", "/.well-known")
+MACHINE_PATHS = (
+    "/token",
+    "/userinfo",
+    "/introspect",
+    "/revoke",
+    "/par",
+    "/device_authorization",
+    "/jwks",
+    "/.well-known",
+)
 # Names of the shared doors, in the words of OAuth.
 _OAUTH = {
     "bad_request": "invalid_request",
@@ -39,25 +49,32 @@ def set_up_errors(app: Flask) -> None:
     app.register_error_handler(RefusedToApp, _to_app)
 
 
-def as_json(refused: Refused, trace: str) -> Response:
+def told_refused(refused: Refused, trace: str) -> Told:
     """{"error", "error_description", "trace"}."""
     code = _OAUTH.get(refused.code, refused.code)
-    response = jsonify(error=code, error_description=refused.message, trace=trace, **refused.detail)
-    response.status_code = refused.status
-    response.headers["Pragma"] = "no-cache"
-    return response
+    said = {"error": code, "error_description": refused.message, **({"trace": trace} if trace else {}), **refused.detail}
+    return told_json(said, refused.status)
+
+
+def as_json(refused: Refused, trace: str) -> Response:
+    """For addresses below the machine endpoints that are none."""
+    told = told_refused(refused, trace)
+    return Response(told.body, told.status, told.headers, mimetype=told.content_type)
 
 
 def _to_app(refused: RefusedToApp) -> AnyResponse:
     said = refused.message
     if refused.code not in _ORDINARY:
         said += f" (trace {parts().traces.keep('oidc', refused, app=refused.reply.client_id)})"
-    return send(refused.reply, {"error": refused.code, "error_description": said})
+    try:
+        return send(refused.reply, {"error": refused.code, "error_description": said})
+    except Refused as unsigned:  # the app wants it signed, and there is no key: nothing catches what is raised here
+        return answer(unsigned)
 
 
-def bearer_refused(error: str, message: str, *, status: int = 401, scope: str = "") -> Refused:
+def bearer_refused(issuer: str, error: str, message: str, *, status: int = 401, scope: str = "") -> Refused:
     """With the challenge of RFC 6750 3; `error` empty when no token was sent at all."""
-    challenge = f'Bearer realm="{parts().installation.issuer}"'
+    challenge = f'Bearer realm="{issuer}"'
     if error:
         challenge += f', error="{error}", error_description="{message}"'
     if scope:

@@ -9,10 +9,11 @@ from urllib.parse import parse_qsl
 from flask import request
 
 from idp.base.errors import Refused
+from idp.http.machine import Asked
 
 MAX_PARAMETERS = 100
 MAX_VALUE = 16_384
-MAY_REPEAT = frozenset({"resource"})  # RFC 8707 2
+MAY_REPEAT = frozenset({"resource", "audience"})  # RFC 8707 2, RFC 8693 2.1
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -55,32 +56,50 @@ class Params(Mapping[str, str]):
         return value
 
 
-def query_params() -> Params:
-    return _parse(request.query_string)
-
-
-def form_params() -> Params:
-    """The body of a POST to a machine endpoint. Raises Refused(invalid_request | unsupported_media_type)."""
-    if request.query_string:
+def form(asked: Asked) -> Params:
+    """The body of a POST to a machine endpoint. Raises Refused(invalid_request)."""
+    if asked.query:
         # Secrets in an address end up in logs and in the browser's history (RFC 6749 2.3.1, 3.2).
         raise Refused("invalid_request", "Send the parameters in the body of the request, none in its address.")
-    params = body_params()
+    params = _body(asked.headers.get("content-type", ""), asked.body)
     if params.repeated:
         raise repeated(params)
     return params
 
 
+def query(asked: Asked) -> Params:
+    """The parameters in the address. Raises Refused(invalid_request)."""
+    params = _parse(asked.query)
+    if params.repeated:
+        raise repeated(params)
+    return params
+
+
+def query_params() -> Params:
+    """Of a page: repeated names are judged by the checks."""
+    return _parse(request.query_string)
+
+
 def body_params() -> Params:
-    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind != _FORM and (request.content_length or kind):
-        raise Refused("invalid_request", f"Send the parameters as {_FORM}.", reason=f"Content-Type {kind[:100]!r}")
-    return _parse(request.get_data(cache=False))
+    """Of a page: repeated names are judged by the checks."""
+    return _body(request.headers.get("Content-Type", ""), request.get_data(cache=False))
 
 
 def repeated(params: Params) -> Refused:
     return Refused(
         "invalid_request", "A parameter was sent more than once.", reason=f"repeated: {params.repeated!r:.200}"
     )
+
+
+def _body(content_type: str, body: bytes) -> Params:
+    kind = _media_type(content_type)
+    if kind != _FORM and (body or kind):
+        raise Refused("invalid_request", f"Send the parameters as {_FORM}.", reason=f"Content-Type {kind[:100]!r}")
+    return _parse(body)
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _parse(raw: bytes) -> Params:
