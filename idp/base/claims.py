@@ -16,3 +16,7 @@ QUEUES_PUBLISH = "queues.publish"
 QUEUES_CONSUME = "queues.consume"
 QUEUES_MANAGE = "queues.manage"
 API_SCOPES = (DOCUMENTS_READ, DOCUMENTS_WRITE, QUEUES_PUBLISH, QUEUES_CONSUME, QUEUES_MANAGE)
+
+# The administrators' own API: nobody gets there with one of these alone.
+ADMIN_SCOPE = "admin"
+ADMIN_AUDIENCE = "urn:sheaf:admin"

@@ -140,10 +140,14 @@ class Oidc(Section):
     """Life of a pushed authorization request."""
     device_code_seconds: int = Field(600, ge=60, le=1800)
     """Life of a device code."""
+    assertion_issuers: dict[str, str] = {}
+    """Issuer -> address of its JWK set: their assertions may stand for people who have linked a login of that issuer (RFC 7523)."""
     dpop_nonce: bool = False
-    """Demand a nonce of ours in every DPoP proof (RFC 9449 section 8). Apps of profile fapi2 need none."""
+    """Demand a nonce of ours in every DPoP proof (RFC 9449 section 8). No profile demands it."""
     rotate_keys_days: int = Field(90, ge=0, le=3650)
     """So old the keys that sign tokens may become before they are rotated by themselves. 0: only by command."""
+    external_keys: str = ""
+    """`module:factory` of a Python package that signs with keys that live elsewhere (HSM, KMS). See docs/keys.md."""
 
 
 class Registration(Section):
@@ -151,6 +155,10 @@ class Registration(Section):
     """Dynamic client registration (RFC 7591): closed, token (an initial access token is needed), or open to anybody."""
     scopes: tuple[str, ...] = ("openid", "profile", "email", "address", "phone", "offline_access")
     """What apps that register themselves may ask for."""
+    require_pkce: bool = False
+    """Must apps that register themselves and have a secret use PKCE, too? Those without a secret always must."""
+    burst: int = Field(100, ge=1, le=1_000_000)
+    """So many registrations come from one address before each further one has to wait longer (mode open)."""
     software_statement_issuers: dict[str, str] = {}
     """Issuer of software statements -> address of its JWK set. Statements of others are refused."""
 
@@ -250,13 +258,21 @@ class Settings(Section):
 
     @property
     def default_issuer(self) -> str:
-        host = "127.0.0.1" if self.server.host in ("0.0.0.0", "::", "") else self.server.host  # noqa: S104
-        return f"http://{host}:{self.server.port}"
+        return self._base_url(self.server.host, self.server.port)
 
     @property
     def api_url(self) -> str:
-        host = "127.0.0.1" if self.api.host in ("0.0.0.0", "::", "") else self.api.host  # noqa: S104
-        return self.api.url.rstrip("/") or f"http://{host}:{self.api.port}"
+        return self.api.url.rstrip("/") or self._base_url(self.api.host, self.api.port)
+
+    def _base_url(self, host: str, port: int) -> str:
+        host = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104
+        return f"http{'s' if self.server.tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"
+
+    @property
+    def tls_certificate(self) -> Path | None:
+        """The file with the certificate that our own servers show; None without TLS."""
+        given = self.server.tls_certificate
+        return (Path(given).resolve() if given else self.data_dir / "secrets" / "tls.crt") if self.server.tls else None
 
 
 def load(path: str | None, overrides: Mapping[str, Any] | None = None, env: Mapping[str, str] = os.environ) -> Settings:

@@ -14,10 +14,12 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from idp.base.config import Net
+from idp.base.waiting import about_to_wait
 
 if TYPE_CHECKING:
     from urllib3 import HTTPConnectionPool
@@ -34,11 +36,13 @@ class Unreachable(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class NetPolicy:
-    """allow_private: loopback and private ranges; timeout: seconds for the whole exchange; max_bytes: of the body."""
+    """allow_private: loopback and private ranges; timeout: seconds for the whole exchange; max_bytes: of the body.
+    trusted: file with certificates that are trusted besides those of the system: our own, when we ask ourselves."""
 
     allow_private: bool = False
     timeout: float = 5.0
     max_bytes: int = 1_048_576
+    trusted: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,10 @@ class Answer:
     body: bytes
 
 
-def policy_for(net: Net, issuer: str) -> NetPolicy:
+def policy_for(net: Net, issuer: str, trusted: Path | None = None) -> NetPolicy:
     """`auto` allows private addresses only to an installation that is itself on loopback."""
     allow = net.private_addresses == "allow" or (net.private_addresses == "auto" and is_loopback_url(issuer))
-    return NetPolicy(allow, net.timeout_seconds, net.max_bytes)
+    return NetPolicy(allow, net.timeout_seconds, net.max_bytes, trusted)
 
 
 def is_loopback_url(url: str) -> bool:
@@ -75,6 +79,7 @@ def fetch(
     body: bytes | None = None,
 ) -> Answer:
     """One exchange, no redirects, no retries. Raises Unreachable; any HTTP status is an Answer."""
+    about_to_wait()
     import urllib3  # here: not needed until the first outbound request
 
     deadline = time.monotonic() + policy.timeout
@@ -84,7 +89,7 @@ def fetch(
     pool: HTTPConnectionPool
     if scheme == "https":
         pool = urllib3.HTTPSConnectionPool(
-            address, port, ssl_context=_tls(), server_hostname=host, assert_hostname=host, maxsize=1
+            address, port, ssl_context=_tls(policy.trusted), server_hostname=host, assert_hostname=host, maxsize=1
         )
     else:
         pool = urllib3.HTTPConnectionPool(address, port, maxsize=1)
@@ -190,9 +195,24 @@ def _allowed(address: ipaddress.IPv4Address | ipaddress.IPv6Address, policy: Net
     return address.is_global or policy.allow_private
 
 
-@lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
+def _tls(trusted: Path | None) -> ssl.SSLContext:
+    if trusted is None:
+        return _context("", 0)
+    try:
+        return _context(str(trusted), trusted.stat().st_mtime_ns)
+    except OSError:  # it is not there, or holds no certificate: then the system's only
+        return _context("", 0)
+
+
+@lru_cache(maxsize=4)
+def _context(trusted: str, changed_at: int) -> ssl.SSLContext:
+    """changed_at: a renewed file is read again."""
+    context = ssl.create_default_context()
+    if trusted:
+        context.load_verify_locations(trusted)
+        # It is a server's certificate and not an authority's: it vouches for itself alone.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
 
 
 def _why(error: Exception) -> str:

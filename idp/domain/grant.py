@@ -22,8 +22,9 @@ class Grant:
     """One authorization: the refresh-token family and every access token hang on it. revoked_at ends them all.
 
     user_id is None for client_credentials. claims: the `claims` parameter of the request (OIDC Core 5.5) as far as it was
-    understood. confirmation: the key that refresh tokens are bound to (`jkt` RFC 9449, `x5t#S256` RFC 8705). actor: the
-    `act` claim of its tokens (RFC 8693 4.1).
+    understood. confirmation: the key that refresh tokens are bound to (`jkt` RFC 9449, `x5t#S256` RFC 8705); while it waits
+    in a code, the key that must be proved for it. actor: the `act` claim of its tokens (RFC 8693 4.1). sessionless: it came
+    from an assertion (RFC 7523), no browser is signed in; it ends by its own short life.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Grant:
     confirmation: Mapping[str, str] = field(default_factory=dict)
     actor: Mapping[str, Any] = field(default_factory=dict)
     revoked_at: float | None = None
+    sessionless: bool = False
     version: int = 0
 
     @property
@@ -52,7 +54,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCode:
-    """id = digest of the code. Consumed atomically; a second use revokes the grant (RFC 9700 2.1.1, OAuth 2.1 4.1.3)."""
+    """id = digest of the code. Consumed atomically; a second use revokes the grant (RFC 9700 2.1.1, OAuth 2.1 4.1.3).
+
+    grant: the whole Grant, which is stored by itself only when the code is redeemed. None in codes of older versions.
+    """
 
     id: str
     grant_id: str
@@ -62,11 +67,13 @@ class AuthorizationCode:
     created_at: float
     expires_at: float
     consumed_at: float | None = None
+    grant: Grant | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """id = digest of the token. Consumed by rotation; a second use revokes the family (the Grant)."""
+    """id = digest of the token. Consumed by rotation; a second use, but for a retry right after, revokes the family (the
+    Grant). The successor is computed from the token, so that a retry gets the same."""
 
     id: str
     grant_id: str
@@ -113,7 +120,9 @@ class PushedRequest:
 @dataclass(frozen=True, slots=True)
 class DeviceAuthorization:
     """A sign-in that a device without a browser asks for (RFC 8628). id = digest of the device code; user_code: what the
-    person types, in canonical form. The approval writes user and session; polling consumes it."""
+    person types, in canonical form. ends_at: not good any more; it is remembered until expires_at, to say so. interval:
+    seconds between two polls. confirmation: the key that polling must prove. The approval brings the grant; polling
+    consumes it."""
 
     id: str
     user_code: str
@@ -121,10 +130,10 @@ class DeviceAuthorization:
     scopes: tuple[str, ...]
     audiences: tuple[str, ...]
     created_at: float
+    ends_at: float
     expires_at: float
     state: Literal["pending", "approved", "denied"] = "pending"
-    user_id: str | None = None
-    session_sid: str | None = None
+    grant: Grant | None = None
     polled_at: float | None = None
     interval: float = 5.0
     confirmation: Mapping[str, str] = field(default_factory=dict)

@@ -102,10 +102,10 @@ class Attempts:
         self._repo.insert(draft.attempt)
         return draft.handle
 
-    def decide(self, attempt: LoginAttempt, session: Session | None) -> Decision:
-        """What comes next for this attempt in this browser."""
+    def decide(self, attempt: LoginAttempt, session: Session | None, *, known: User | None = None) -> Decision:
+        """What comes next for this attempt in this browser. known: the user of the session, if just read."""
         proof = effective_proof(attempt, session, self._clock())
-        user = self._users.get(proof.user_id) if proof else None
+        user = self._proved(proof, known)
         consented: frozenset[str] = frozenset()
         if user is not None and attempt.wants.scopes:
             consent = self._repo.get(Consent, consent_id(user.id, attempt.app_id))
@@ -114,6 +114,15 @@ class Attempts:
         has_factor = user is not None and (proof is None or proof.factor_at is None) and self._factors.has(user.id)
         facts = Facts(user, has_factor, consented, self._policy)
         return Decision(next_step(attempt, proof, facts), proof, user)
+
+    def second_factor_needed(self, user: User, *, by_app: bool) -> bool:
+        """Would a sign-in of this user ask for a second step? For whoever comes without one (RFC 7523)."""
+        return by_app or self._policy.requires(user) or self._factors.has(user.id)
+
+    def _proved(self, proof: Proof | None, known: User | None) -> User | None:
+        if proof is not None and known is not None and known.id == proof.user_id:
+            return known
+        return self._users.get(proof.user_id) if proof else None
 
     def collect(self, handle: str, browser: str | None) -> Finished:
         """The result of a finished attempt, exactly once, for the browser that made it.

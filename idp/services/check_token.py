@@ -1,4 +1,4 @@
-"""Our own access tokens, looked at from outside: verify, introspect (RFC 7662), revoke (RFC 7009).
+"""Our own access tokens, looked at from outside: verify, introspect (RFC 7662), revoke (RFC 7009); JWTs and opaque ones.
 
 Leaves making them to the OIDC door and client authentication to it as well.
 """
@@ -15,13 +15,15 @@ from idp.base.clock import Clock
 from idp.base.errors import Refused
 from idp.crypto import tokens
 from idp.crypto.keys import KeyRing
-from idp.domain.grant import Grant, RefreshToken, RevokedToken
+from idp.domain.grant import Grant, OpaqueToken, RefreshToken, RevokedToken
 from idp.domain.relying import Client
 from idp.domain.user import User
 from idp.ports import Duplicate, Repository
 from idp.services.live_grants import LiveGrants
+from idp.services.subjects import Subjects
 
 VERIFIED_AT_MOST = 2048  # signatures remembered, about 2 kB each
+OPAQUE_PREFIX = "sheaf_at_"  # recognised where tokens are looked for that leaked; no dot, as JWTs have
 
 Claims = dict[str, Any]
 
@@ -46,44 +48,72 @@ class Access:
 
 class CheckToken:
     def __init__(
-        self, repo: Repository, clock: Clock, keys: KeyRing, live: LiveGrants, issuer: Callable[[], str]
+        self,
+        repo: Repository,
+        clock: Clock,
+        keys: KeyRing,
+        live: LiveGrants,
+        issuer: Callable[[], str],
+        subjects: Subjects,
     ) -> None:
         self._repo = repo
         self._clock = clock
         self._keys = keys
         self._live = live
         self._issuer = issuer
+        self._subjects = subjects
         self._verified: dict[bytes, tuple[str, Claims]] = {}
         self._lock = threading.Lock()
 
     def access(self, token: str) -> Access | None:
         """What a token says, if it is one of ours and good at this moment: signature, type, issuer, expiry, revocation,
         grant, session, user, client."""
-        claims = self._claims(token)
+        opaque = token.startswith(OPAQUE_PREFIX)
+        claims = self._stored(token) if opaque else self._claims(token)
         if claims is None or claims["iss"] != self._issuer() or self._clock() >= claims["exp"]:
             return None
-        if self._repo.get(RevokedToken, claims["jti"]) is not None:
+        if not opaque and self._repo.get(RevokedToken, claims["jti"]) is not None:
             return None
         grant_id = claims.get(GRANT)
         if grant_id is None:
-            known = self._repo.get(Client, claims[CLIENT_ID]) is not None
-            return Access(claims, None, None) if known else None
+            return Access(claims, None, None) if self._of_client(claims) else None
         grant = self._live.get(grant_id)
         user = self._live.user_of(grant) if grant is not None else None
-        return Access(claims, grant, user) if user is not None else None
+        if grant is None or user is None or not self._still_exchanged(claims, grant):
+            return None
+        return Access(claims, grant, user)
+
+    def _still_exchanged(self, claims: Claims, grant: Grant) -> bool:
+        """What was exchanged (RFC 8693) ends with the app that got it and with whoever acts in it, too."""
+        if claims[CLIENT_ID] != grant.client_id and not self._of_client(claims):
+            return False
+        return "act" not in claims or self._live.actors_good(claims["act"])
+
+    def _stored(self, token: str) -> Claims | None:
+        found = self._repo.get(OpaqueToken, ids.digest(token))
+        return dict(found.claims) if found is not None else None
+
+    def _of_client(self, claims: Claims) -> bool:
+        """Is the app still there, and not another one of the same name?"""
+        client = self._repo.get(Client, claims[CLIENT_ID])
+        return client is not None and int(client.created_at) <= claims["iat"]
+
+    # ---------------------------------------------------------------- introspection
 
     def introspect(self, client: Client, token: str) -> Claims:
-        """The answer of RFC 7662 2.2. Whoever is neither the token's app nor among its audiences learns nothing."""
+        """The answer of RFC 7662 2.2. Whoever is neither the token's app nor among its audiences learns nothing.
+
+        What kind of token it is can be seen by its form, so no hint is needed (RFC 7662 2.1: hints only save time)."""
         inactive: Claims = {"active": False}
-        if "." not in token:
+        if not _is_access(token):
             return self._introspect_refresh(client, token) or inactive
         access = self.access(token)
-        if access is None or not (
-            access.claims[CLIENT_ID] == client.id or set(access.audiences) & set(client.audiences)
-        ):
+        if access is None or not _may_know(client, access):
             return inactive
-        answer = {"active": True, "token_type": "Bearer", **access.claims}
-        if access.user is not None:
+        bound = access.claims.get("cnf", {})
+        answer = {"active": True, "token_type": "DPoP" if "jkt" in bound else "Bearer", **access.claims}
+        # For a pairwise app the user name would undo what its own `sub` is for.
+        if access.user is not None and (access.claims["sub"] == access.user.id or "profile" in access.scopes):
             answer["username"] = access.user.username
         return answer
 
@@ -95,28 +125,44 @@ class CheckToken:
         user = self._live.user_of(grant) if grant is not None else None
         if grant is None or user is None:
             return None
-        return {
+        answer: Claims = {
             "active": True,
             "iss": self._issuer(),
-            "sub": user.id,
-            "client_id": client.id,
-            "username": user.username,
-            "scope": " ".join(grant.scopes),
+            "sub": self._subjects.of(client, user.id),
+            CLIENT_ID: client.id,
+            SCOPE: " ".join(grant.scopes),
             "iat": int(found.created_at),
             "exp": int(found.expires_at),
         }
+        if client.subject_type == "public" or "profile" in grant.scopes:
+            answer["username"] = user.username
+        if grant.confirmation:
+            answer["cnf"] = dict(grant.confirmation)
+        if grant.actor:
+            answer["act"] = dict(grant.actor)
+        return answer
+
+    # ---------------------------------------------------------------- revocation
 
     def revoke(self, client: Client, token: str) -> None:
         """A refresh token ends its whole grant, an access token only itself. Unknown tokens are no error (RFC 7009 2.2).
 
         Raises Refused(invalid_request) for a token of another app.
         """
-        if "." not in token:
+        if token.startswith(OPAQUE_PREFIX):
+            opaque = self._repo.get(OpaqueToken, ids.digest(token))
+            if opaque is not None:
+                _must_own(client, opaque.client_id)
+                self._repo.delete(OpaqueToken, opaque.id)
+        elif _is_access(token):
+            self._revoke_jwt(client, token)
+        else:
             found = self._repo.get(RefreshToken, ids.digest(token))
             if found is not None:
                 _must_own(client, found.client_id)
                 self._live.revoke(found.grant_id, "grant.revoked", actor=client.id, why="revoked by the app")
-            return
+
+    def _revoke_jwt(self, client: Client, token: str) -> None:
         claims = self._claims(token)
         if claims is None or self._clock() >= claims["exp"]:
             return
@@ -125,6 +171,8 @@ class CheckToken:
             self._repo.insert(RevokedToken(claims["jti"], self._clock(), float(claims["exp"])))
         except Duplicate:
             return
+
+    # ---------------------------------------------------------------- signatures
 
     def _claims(self, token: str) -> Claims | None:
         """Claims of a token with a good signature. Remembered, as checking an ES256 signature costs most of an answer;
@@ -143,6 +191,15 @@ class CheckToken:
                     del self._verified[old]
             self._verified[key] = (tokens.kid_of(token), read)
         return read
+
+
+def _is_access(token: str) -> bool:
+    return "." in token or token.startswith(OPAQUE_PREFIX)
+
+
+def _may_know(client: Client, access: Access) -> bool:
+    """RFC 7662 4, RFC 9701 5: the app that it was issued to, and the APIs that it is for."""
+    return access.claims[CLIENT_ID] == client.id or not set(access.audiences).isdisjoint((client.id, *client.audiences))
 
 
 def _must_own(client: Client, owner: str) -> None:

@@ -1,23 +1,27 @@
-"""Authorization codes and refresh tokens: issue, redeem once, rotate once (RFC 6749 4.1 and 6, RFC 7636, RFC 9700).
+"""Grants come into being here: authorization codes are issued and redeemed once (RFC 6749 4.1, RFC 7636, RFC 9700).
 
-Leaves the form of tokens to the OIDC door, and whether a grant is good at this moment to live_grants.
+A code carries its whole grant; redeeming it stores grant, refresh token and audit event in one go. Leaves refreshing to
+refresh_grant, the form of tokens to the OIDC door, and whether a grant is good at this moment to live_grants.
 """
 
 import base64
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from idp.base import ids
 from idp.base.clock import Clock
 from idp.base.config import Oidc
 from idp.base.errors import Refused
-from idp.domain.grant import AuthorizationCode, Grant, RefreshToken
+from idp.domain.grant import AuthorizationCode, Consent, DeviceAuthorization, Grant, RefreshToken
 from idp.domain.relying import Client
 from idp.domain.session import Session
 from idp.domain.user import User
-from idp.ports import Repository
+from idp.ports import Duplicate, Repository
+from idp.services.attempts import consent_id
 from idp.services.live_grants import LiveGrants
 from idp.services.record_audit import Audit
 
@@ -29,13 +33,18 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What the app asked for and the person allowed."""
+    """What the app asked for and the person allowed. confirmation: the key that must be proved when the code is redeemed
+    (dpop_jkt, RFC 9449 10). claims: the `claims` parameter as far as it was understood. acr: what the tokens say, when it is
+    not what the session says."""
 
     scopes: tuple[str, ...]
     audiences: tuple[str, ...]
-    redirect_uri: str
-    code_challenge: str | None
-    nonce: str | None
+    redirect_uri: str = ""
+    code_challenge: str | None = None
+    nonce: str | None = None
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    confirmation: Mapping[str, str] = field(default_factory=dict)
+    acr: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +69,37 @@ class IssueGrant:
     def access_seconds(self, client: Client) -> int:
         return min(client.access_token_seconds or self._settings.access_token_seconds, LONGEST_ACCESS_SECONDS)
 
-    def issue_code(self, client: Client, user: User, session: Session, allowed: Allowed) -> str:
-        """A fresh grant and its code, good once and for `oidc.code_seconds`."""
+    def drawn_up(self, client: Client, user: User, session: Session, allowed: Allowed, *, wait: float) -> Grant:
+        """A grant that is stored nowhere yet. wait: seconds until it is collected, at most."""
         now = self._clock()
-        offline = "refresh_token" in client.grant_types
-        life = self._settings.refresh_token_seconds if offline else self.access_seconds(client)
-        grant = Grant(
+        life: float = self.access_seconds(client)
+        if "refresh_token" in client.grant_types:
+            life = client.refresh_token_seconds or self._settings.refresh_token_seconds
+        return Grant(
             id=ids.public_id("gr"),
             client_id=client.id,
             created_at=now,
-            expires_at=now + self._settings.code_seconds + life,
+            expires_at=now + wait + life,
             user_id=user.id,
             session_sid=session.sid,
             scopes=allowed.scopes,
             audiences=allowed.audiences,
             auth_time=session.auth_time,
-            acr=session.acr,
+            acr=allowed.acr or session.acr,
             amr=session.amr,
             nonce=allowed.nonce,
+            claims=allowed.claims,
+            confirmation=allowed.confirmation,
         )
+
+    def keep(self, record: object) -> None:
+        """Of a token that is good only when it is stored."""
+        self._repo.insert(record)
+
+    def issue_code(self, client: Client, user: User, session: Session, allowed: Allowed) -> str:
+        """A code with its grant, good once and for `oidc.code_seconds`: one durable write."""
+        grant = self.drawn_up(client, user, session, allowed, wait=self._settings.code_seconds)
         code = ids.secret()
-        self._repo.insert(grant)
         self._repo.insert(
             AuthorizationCode(
                 id=ids.digest(code),
@@ -88,8 +107,9 @@ class IssueGrant:
                 client_id=client.id,
                 redirect_uri=allowed.redirect_uri,
                 code_challenge=allowed.code_challenge,
-                created_at=now,
-                expires_at=now + REMEMBER_CODE_SECONDS,
+                created_at=grant.created_at,
+                expires_at=grant.created_at + REMEMBER_CODE_SECONDS,
+                grant=grant,
             )
         )
         return code
@@ -102,73 +122,92 @@ class IssueGrant:
         redirect_uri: str,
         verifier: str | None,
         audiences: tuple[str, ...] = (),
+        confirmation: Mapping[str, str] | None = None,
     ) -> Issued:
         """Exactly one caller gets it. Any attempt burns the code; a second use also revokes what the first one got.
 
         Raises Refused(invalid_grant | invalid_target).
         """
         found = self._repo.get(AuthorizationCode, ids.digest(code))
-        if found is None:
-            raise _invalid_grant("unknown or long expired code")
-        # Read before the code is taken: of many at once one must win, even while the others already revoke what it gets.
-        grant = self._live.get(found.grant_id)
-        user = self._live.user_of(grant) if grant is not None else None
-        if self._repo.consume(AuthorizationCode, found.id) is None:
-            self._live.revoke(found.grant_id, "grant.reuse_detected", actor=client.id, why="code used twice")
-            raise _invalid_grant("the code was already used; what was issued from it is revoked")
-        if found.client_id != client.id:
-            raise _invalid_grant(f"the code belongs to another client than {client.id}")
-        if self._clock() >= found.created_at + self._settings.code_seconds:
-            raise _invalid_grant("the code has expired")
-        if not hmac.compare_digest(found.redirect_uri.encode(), redirect_uri.encode()):
-            raise _invalid_grant("redirect_uri is not the one of the authorization request")
-        _check_verifier(found.code_challenge, verifier)
-        if grant is None or user is None:
-            raise _not_live()
-        chosen = narrowed_audiences(audiences, grant.audiences)
-        token = self._new_refresh_token(grant) if "refresh_token" in client.grant_types else None
-        self._audit.record(
+        if found is None or found.grant is None:
+            raise invalid_grant("unknown or long expired code")
+        grant = found.grant
+        try:
+            if found.client_id != client.id:
+                raise invalid_grant(f"the code belongs to another client than {client.id}")
+            if self._clock() >= found.created_at + self._settings.code_seconds:
+                raise invalid_grant("the code has expired")
+            if not hmac.compare_digest(found.redirect_uri.encode(), redirect_uri.encode()):
+                raise invalid_grant("redirect_uri is not the one of the authorization request")
+            _check_verifier(found.code_challenge, verifier)
+            must_prove(grant.confirmation, confirmation)
+            user = self.good_for(client, grant)
+            chosen = narrowed_audiences(audiences, grant.audiences)
+        except Refused:
+            if self._repo.consume(AuthorizationCode, found.id) is None:
+                raise self._reused(client, grant) from None
+            raise
+        return self.collected(found, client, grant, user, chosen, confirmation)
+
+    def collected(
+        self,
+        waiting: AuthorizationCode | DeviceAuthorization,
+        client: Client,
+        grant: Grant,
+        user: User,
+        audiences: tuple[str, ...],
+        confirmation: Mapping[str, str] | None,
+    ) -> Issued:
+        """The grant that waits in a code, for the one caller who takes it: stored in one go with what belongs to it.
+
+        Raises Refused(invalid_grant) for everybody else, and revokes what the one got.
+        """
+        # An app that authenticates may change its key; one that cannot is known by it alone (RFC 9449 5, RFC 8705 4).
+        stored = replace(grant, confirmation=dict(confirmation or {}) if client.is_public else {})
+        event = self._audit.event(
             "grant.issued", actor=user.id, subject=client.id, grant=grant.id, scopes=" ".join(grant.scopes)
         )
-        return Issued(grant, user, grant.scopes, chosen, token)
+        token = ids.secret() if "refresh_token" in client.grant_types else None
+        # The grant comes last: without it nothing of the rest is good, so a crash half-way leaves nothing alive.
+        also = [event, *([family_member(token, grant, self._clock())] if token else ()), stored]
+        try:
+            if self._repo.consume(type(waiting), waiting.id, also) is None:
+                raise self._reused(client, grant)
+        except Duplicate:
+            # MongoDB: a second use came before our grant was stored and has put a revoked one in its place. Ours was the
+            # first all the same, and what it gets is dead.
+            pass
+        self._audit.stored(event)
+        return Issued(stored, user, grant.scopes, audiences, token)
 
-    def refresh(
-        self, client: Client, token: str, *, scopes: tuple[str, ...] = (), audiences: tuple[str, ...] = ()
-    ) -> Issued:
-        """The successor of a refresh token, once. A second use ends the whole family. Empty scopes: those of the grant.
+    def good_for(self, client: Client, grant: Grant) -> User:
+        """Whose grant it is that waits in a code. Looked at again, as what revokes stored grants does not reach it there.
 
-        Raises Refused(invalid_grant | invalid_scope | invalid_target).
-        """
-        found = self._repo.get(RefreshToken, ids.digest(token))
-        if found is None or found.client_id != client.id:
-            raise _invalid_grant("unknown refresh token" if found is None else "the token belongs to another client")
-        if found.consumed_at is not None:
-            raise self._reused(client, found)
-        grant, user = self._good(found.grant_id)
-        kept = narrowed_scopes(scopes, grant.scopes)
-        chosen = narrowed_audiences(audiences, grant.audiences)
-        # The successor is stored first: a crash in between leaves the app a token that works.
-        successor = self._new_refresh_token(grant)
-        if self._repo.consume(RefreshToken, found.id) is None:
-            self._repo.delete(RefreshToken, ids.digest(successor))
-            raise self._reused(client, found)
-        return Issued(grant, user, kept, chosen, successor)
+        Raises Refused(invalid_grant)."""
+        user = self._live.user_of(grant, unborn=True)
+        if user is None:
+            raise not_live()
+        if grant.created_at < client.created_at:
+            raise invalid_grant("the code was issued to an earlier client of the same id")
+        taken_back = client.consent == "ask" and self._repo.get(Consent, consent_id(user.id, client.id)) is None
+        if taken_back:
+            raise invalid_grant("the person has taken the consent back")
+        return user
 
-    def _reused(self, client: Client, found: RefreshToken) -> Refused:
-        self._live.revoke(found.grant_id, "grant.reuse_detected", actor=client.id, why="refresh token used twice")
-        return _invalid_grant("the refresh token was already used; its whole family is revoked")
+    def _reused(self, client: Client, grant: Grant) -> Refused:
+        self._live.revoke_reused(grant, actor=client.id, why="code used twice")
+        return invalid_grant("the code was already used; what was issued from it is revoked")
 
-    def _good(self, grant_id: str) -> tuple[Grant, User]:
-        grant = self._live.get(grant_id)
-        user = self._live.user_of(grant) if grant is not None else None
-        if grant is None or user is None:
-            raise _not_live()
-        return grant, user
 
-    def _new_refresh_token(self, grant: Grant) -> str:
-        token = ids.secret()
-        self._repo.insert(RefreshToken(ids.digest(token), grant.id, grant.client_id, self._clock(), grant.expires_at))
-        return token
+def family_member(token: str, grant: Grant, now: float) -> RefreshToken:
+    return RefreshToken(ids.digest(token), grant.id, grant.client_id, now, grant.expires_at)
+
+
+def must_prove(bound: Mapping[str, str], proved: Mapping[str, str] | None) -> None:
+    """What is bound to a key is good only with a proof of that key. Raises Refused(invalid_grant)."""
+    for way, key in bound.items():
+        if not hmac.compare_digest(key.encode(), (proved or {}).get(way, "").encode()):
+            raise invalid_grant(f"it is bound to another key ({way})")
 
 
 def narrowed_scopes(asked: tuple[str, ...], allowed: tuple[str, ...]) -> tuple[str, ...]:
@@ -198,17 +237,17 @@ def _check_verifier(challenge: str | None, verifier: str | None) -> None:
     if challenge is None and verifier is None:
         return
     if challenge is None or verifier is None or not _VERIFIER.match(verifier):
-        raise _invalid_grant("code_verifier is missing, malformed, or was not announced")
+        raise invalid_grant("code_verifier is missing, malformed, or was not announced")
     made = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
     if not hmac.compare_digest(made, challenge.encode()):
-        raise _invalid_grant("code_verifier does not fit")
+        raise invalid_grant("code_verifier does not fit")
 
 
-def _not_live() -> Refused:
-    return _invalid_grant("the grant is revoked or expired, its session has ended, or the user is disabled")
+def not_live() -> Refused:
+    return invalid_grant("the grant is revoked or expired, its session has ended, or the user is disabled")
 
 
-def _invalid_grant(reason: str) -> Refused:
+def invalid_grant(reason: str) -> Refused:
     return Refused(
         "invalid_grant",
         "The code or token is not good: unknown, expired, already used, revoked or not yours.",

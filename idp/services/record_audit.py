@@ -11,6 +11,8 @@ from idp.ports import Repository, StoreUnavailable
 
 WINDOW_SECONDS = 60
 STORED_IN_WINDOW = 300
+# What a device hears every few seconds until the person has answered (RFC 8628 3.5) is no refusal to be explained.
+ORDINARY = frozenset({"authorization_pending", "slow_down"})
 
 _log = logging.getLogger("idp.audit")
 _trace_log = logging.getLogger("idp.trace")
@@ -23,10 +25,19 @@ class Audit:
 
     def record(self, name: EventName, /, *, actor: str, subject: str, **detail: str | None) -> None:
         """Never pass a secret."""
+        made = self.event(name, actor=actor, subject=subject, **detail)
+        self._repo.insert(made)
+        self.stored(made)
+
+    def event(self, name: EventName, /, *, actor: str, subject: str, **detail: str | None) -> AuditEvent:
+        """The record alone, for who stores it together with what it tells of; then call `stored`."""
         now = self._clock()
         said = {key: value for key, value in detail.items() if value is not None}
-        self._repo.insert(AuditEvent(ids.ordered_id("ev", now), now, name, actor, subject, said))
-        event(_log, name, actor=actor, subject=subject, **said)
+        return AuditEvent(ids.ordered_id("ev", now), now, name, actor, subject, said)
+
+    def stored(self, made: AuditEvent) -> None:
+        """It stands in the log only when it stands in the store."""
+        event(_log, made.name, actor=made.actor, subject=made.subject, **made.detail)
 
 
 class Traces:
@@ -40,6 +51,9 @@ class Traces:
         self._in_window = 0
 
     def keep(self, door: str, refused: Refused, **detail: str) -> str:
+        """The code; empty for an ordinary answer."""
+        if refused.code in ORDINARY:
+            return ""
         now = self._clock()
         code = ids.trace_code()
         event(

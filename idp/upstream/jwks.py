@@ -6,12 +6,15 @@ rotation under a new or the same key id heals without a restart. Leaves which al
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from idp.base.clock import Clock
 from idp.upstream.cache import Cached, Held
 from idp.upstream.exchange import Exchange
 from idp.upstream.refusals import answer_invalid
+
+if TYPE_CHECKING:
+    from joserfc.jwk import Key
 
 MAX_KEYS = 100
 MIN_RSA_BITS = 2048
@@ -52,6 +55,14 @@ class KeySource:
     def newer(self, seen: Held[tuple[PublicKey, ...]], uri: str, exchange: Exchange) -> Held[tuple[PublicKey, ...]]:
         """Gives `seen` itself when the upstream was asked too often lately."""
         return self._cache.newer_than(seen, lambda: _fetch(uri, exchange))
+
+    def fitting(self, uri: str, exchange: Exchange, kid: str | None, alg: str) -> "list[Key]":
+        """The keys themselves; asked for once more when there is none that fits.
+
+        Raises Refused(upstream_unreachable | upstream_answer_invalid)."""
+        held = self.current(uri, exchange)
+        found = candidates(held.value, alg, kid) or candidates(self.newer(held, uri, exchange).value, alg, kid)
+        return [one.key for one in found]
 
 
 def candidates(keys: tuple[PublicKey, ...], alg: str, kid: str | None) -> list[PublicKey]:

@@ -9,11 +9,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from idp.domain.user import User
 from idp.http.browser import browser_digest, sign_browser_in
+from idp.http.forms import Problem, attempted, form_page
+from idp.http.own_pages import proved_factor_now, recently_signed_in
 from idp.http.parts import parts
 from idp.http.render import page
 from idp.http.security import check_csrf, form_field
-from idp.web.forms import Problem, attempted, form_page
-from idp.web.own_pages import proved_factor_now, recently_signed_in
 from idp.web.qr import qr_svg
 
 bp = Blueprint("account_factor", __name__)

@@ -16,6 +16,9 @@ from idp.domain.session import Session
 from idp.domain.upstream import FederatedLogin
 from idp.domain.user import User
 from idp.http.browser import sign_browser_in, sign_browser_out
+from idp.http.forms import Problem, attempted, form_page
+from idp.http.leaving import farewell
+from idp.http.own_pages import recently_signed_in, renewed, signed_in
 from idp.http.parts import parts
 from idp.http.render import has_text, page
 from idp.http.security import check_csrf, form_field
@@ -23,8 +26,6 @@ from idp.services.change_password import change_own_password
 from idp.services.live_grants import LiveGrants
 from idp.web.consent_pages import ScopeInWords, in_words
 from idp.web.device import device
-from idp.web.forms import Problem, attempted, form_page
-from idp.web.own_pages import recently_signed_in, renewed, signed_in
 
 bp = Blueprint("account_pages", __name__)
 
@@ -95,11 +96,11 @@ def end_session(sid: str) -> AnyResponse:
     ended = next((one for one in parts().sessions.of(user.id) if one.sid == sid), None)
     if ended is None:
         raise Refused("unknown_session", "This session has already ended.", status=404)
-    parts().sessions.end(ended, actor=user.id)
-    if ended.sid == session.sid:
+    here = ended.sid == session.sid
+    apps = parts().sessions.end(ended, actor=user.id)
+    if here:
         sign_browser_out()
-        return redirect("/sign-out", 303)
-    return redirect("/account", 303)
+    return redirect(farewell(ended.sid, apps, here=here) or ("/sign-out" if here else "/account"), 303)
 
 
 @bp.post("/account/sessions/end-others")

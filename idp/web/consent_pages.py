@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from flask import Blueprint, make_response, redirect
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from werkzeug.wrappers import Response as AnyResponse
 
 from idp.base.errors import Refused
@@ -35,6 +35,7 @@ def consent_page(handle: str) -> AnyResponse:
             app_name=attempt.app_name,
             app_id=attempt.app_id,
             address=attempt.request.get("redirect_origin"),
+            user_code=attempt.request.get("user_code"),
             person=user,
             scopes=[in_words(scope) for scope in attempt.wants.scopes],
         )
@@ -54,4 +55,7 @@ def answer_consent(handle: str) -> AnyResponse:
 
 def in_words(scope: str) -> ScopeInWords:
     key = f"scope.{scope}"
-    return ScopeInWords(scope, text(key) if has_text(key) else text("scope.other", scope=scope))
+    if has_text(key):
+        return ScopeInWords(scope, text(key))
+    own = parts().scopes.words(scope)
+    return ScopeInWords(scope, text("scope.other", scope=scope) if own is None else escape(own))

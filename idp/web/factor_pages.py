@@ -10,11 +10,11 @@ from idp.domain.attempt import LoginAttempt, Step
 from idp.domain.session import OTP
 from idp.domain.user import User
 from idp.http.browser import current_session
+from idp.http.forms import Problem, attempted, form_page
+from idp.http.own_pages import is_recent
 from idp.http.parts import parts
 from idp.http.security import check_csrf, form_field
 from idp.web.flow import load
-from idp.web.forms import Problem, attempted, form_page
-from idp.web.own_pages import is_recent
 from idp.web.qr import qr_svg
 
 bp = Blueprint("factor_pages", __name__)

@@ -13,7 +13,7 @@ from idp.base.errors import Refused
 from idp.domain.attempt import LoginAttempt, Step
 from idp.http.browser import browser_digest, current_session, last_way, remember_way, sign_browser_in
 from idp.http.parts import parts
-from idp.http.render import page, sentence
+from idp.http.render import page, sentence, speak
 from idp.http.security import allow_form_target, check_csrf, form_field
 
 bp = Blueprint("flow", __name__)
@@ -87,6 +87,7 @@ def load(handle: str) -> LoginAttempt:
     """The attempt for this browser. Its forms end, after redirects, at the app and wherever that sends people next:
     browsers apply form-action to every hop, so these pages allow https and the app's own origin."""
     attempt = parts().sign_in.load(handle, browser_digest(make=True))
+    speak(attempt.wants.language)
     allow_form_target("https:")
     origin = attempt.request.get("redirect_origin")
     if origin:

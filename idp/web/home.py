@@ -9,12 +9,14 @@ from werkzeug.wrappers import Response as AnyResponse
 import idp
 from idp.base.config import Settings
 from idp.domain.user import User
-from idp.http.browser import browser_digest, current, sign_browser_out
+from idp.http import leaving
+from idp.http.browser import browser_digest, current
+from idp.http.machine import Asked, Told, told_json
+from idp.http.own_pages import DONE_PATH, own_path, start_sign_in
 from idp.http.parts import parts
 from idp.http.render import page
 from idp.http.security import check_csrf
 from idp.web.attention import MANY, Installed, Point, points
-from idp.web.own_pages import DONE_PATH, own_path, start_sign_in
 
 bp = Blueprint("home", __name__)
 
@@ -60,19 +62,12 @@ def sign_out_page() -> AnyResponse:
 @bp.post("/sign-out")
 def sign_out() -> AnyResponse:
     check_csrf()
-    found = current()
-    if found is not None:
-        session, user = found
-        parts().sessions.end(session, actor=user.id)
-        parts().audit.record("sign_out", actor=user.id, subject=user.id, sid=session.sid)
-    sign_browser_out()
-    return redirect("/sign-out", 303)
+    return redirect(leaving.sign_out() or "/sign-out", 303)
 
 
-@bp.get("/healthz")
-def alive() -> Response:
+def alive(_asked: Asked) -> Told:
     """The process answers. Says nothing about the store: restarting us would not mend it."""
-    return jsonify(status="ok")
+    return told_json({"status": "ok"})
 
 
 @bp.get("/readyz")

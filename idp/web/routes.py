@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from idp.http.machine import Endpoint
 from idp.web import (
     account_factor,
     account_pages,
@@ -12,6 +13,8 @@ from idp.web import (
     setup_pages,
     upstream_pages,
 )
+
+ENDPOINTS = (Endpoint("/healthz", frozenset({"GET"}), home.alive, short=True),)
 
 
 def mount(app: Flask) -> None:

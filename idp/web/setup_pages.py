@@ -19,11 +19,11 @@ from idp.domain.audit_event import SetupLink
 from idp.domain.session import OTP, PWD
 from idp.domain.user import User
 from idp.http.browser import browser_digest, browser_id, keep_browser, sign_browser_in
+from idp.http.forms import Problem, attempted, form_page
 from idp.http.parts import parts
 from idp.http.render import text
 from idp.http.security import check_csrf, form_field
 from idp.web.base_url import CHECK_PATH, Failed, ProxyAdvice, checked_form, leads_here, origin_of, proxy_advice
-from idp.web.forms import Problem, attempted, form_page
 from idp.web.qr import qr_svg
 
 bp = Blueprint("setup_pages", __name__)
@@ -126,9 +126,9 @@ def _answer(challenge: str) -> str:
 
 def _fetch(url: str) -> Answer:
     # Private addresses are allowed here: it is our own, and only the holder of the set-up link can ask.
-    return fetch(
-        "GET", url, NetPolicy(allow_private=True, timeout=parts().settings.net.timeout_seconds, max_bytes=4096)
-    )
+    settings = parts().settings
+    policy = NetPolicy(True, settings.net.timeout_seconds, max_bytes=4096, trusted=settings.tls_certificate)
+    return fetch("GET", url, policy)
 
 
 def _address_page(token: str, *, problem: Problem | None = None, failed: Failed | None = None) -> Response:

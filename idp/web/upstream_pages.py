@@ -13,10 +13,10 @@ from idp.domain.attempt import LoginAttempt, Step
 from idp.domain.upstream import UpstreamProvider
 from idp.domain.user import User
 from idp.http.browser import browser_digest, current_session
+from idp.http.own_pages import recently_signed_in
 from idp.http.parts import parts
-from idp.http.render import page
+from idp.http.render import page, speak
 from idp.http.security import check_csrf
-from idp.web.own_pages import recently_signed_in
 
 bp = Blueprint("upstream", __name__)
 
@@ -28,6 +28,7 @@ def depart(handle: str, provider_id: str) -> Response:
     check_csrf()
     services = parts()
     attempt = services.sign_in.load(handle, browser_digest(make=True))
+    speak(attempt.wants.language)
     provider = services.upstreams.enabled(provider_id)
     _must_be_for_sign_in(provider)
     step = services.sign_in.decide(attempt, current_session()).step
@@ -44,6 +45,7 @@ def callback(provider_id: str) -> Response:
     params = _params()
     departure = services.departures.find(params.get("state", ""), provider.id)
     attempt = services.sign_in.load(departure.handle, browser_digest())
+    speak(attempt.wants.language)
     g.sheaf_back = _way_back(departure.handle, attempt)
     if attempt.proof is not None:
         raise _wrong_step("this attempt was proved meanwhile, in another tab")

@@ -101,7 +101,8 @@ def test_what_was_used_once_stays_used_after_the_power_was_cut(start_sheaf: Call
         first = app.sign_in(browser, ada)
         unused, used = (app.ask(browser).params["code"] for _ in range(2))
     from_code = app.tokens(app.redeem(used))
-    rotated = app.tokens(app.refresh(first["refresh_token"]))
+    second = app.tokens(app.refresh(first["refresh_token"]))
+    rotated = app.tokens(app.refresh(second["refresh_token"]))
 
     sheaf.restart(kill=True)
 

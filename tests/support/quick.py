@@ -9,6 +9,7 @@ from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 
+from idp.crypto.algs import ID_TOKEN_ALGS
 from idp.crypto.new_keys import make_key
 from idp.crypto.seal import Seal
 from idp.domain.signing_key import KeyState, KeyUse
@@ -17,15 +18,19 @@ from tests.support.clock import START
 
 SEAL_KEY = bytes(range(32))
 SEAL_KEY_TEXT = base64.b64encode(SEAL_KEY).decode()  # for the setting `seal_key`
-USES: tuple[KeyUse, ...] = ("id_token", "access_token", "saml")
+KINDS: tuple[tuple[KeyUse, str], ...] = (
+    *(("id_token", alg) for alg in ID_TOKEN_ALGS),
+    ("access_token", "ES256"),
+    ("saml", "RS256"),
+)
 STATES: tuple[KeyState, ...] = ("current", "next")
 
 
 def furnish(repo: Repository) -> None:
-    """Put a current and a next key for every use into an empty store; its settings must name SEAL_KEY_TEXT."""
-    for use in USES:
+    """Put a current and a next key for every use and algorithm into an empty store; its settings must name SEAL_KEY_TEXT."""
+    for use, alg in KINDS:
         for state in STATES:
-            repo.insert(make_key(use, state, Seal(SEAL_KEY), START))
+            repo.insert(make_key(use, state, Seal(SEAL_KEY), START, alg))
 
 
 class _Compiled(BytecodeCache):

@@ -4,9 +4,9 @@ import pytest
 
 from idp.domain.relying import Client
 from idp.domain.upstream import UpstreamProvider
+from idp.http.own_pages import RETURNS, own_path
 from idp.web.attention import Installed, points
 from idp.web.device import device
-from idp.web.own_pages import RETURNS, own_path
 from tests.web.house import House
 
 

@@ -26,6 +26,7 @@ from idp.upstream.words import words
 
 if TYPE_CHECKING:
     from authlib.oauth2.client import OAuth2Client
+    from joserfc.jwk import Key
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"]
 _FLOW = ("response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce", "max_age")
@@ -61,6 +62,8 @@ class Settings(BaseModel):
     """Further parameters for its sign-in page, as a query string: `prompt=select_account&hd=example.org`."""
     username_claim: str = Field("preferred_username", min_length=1, max_length=100)
     """The claim that suggests a user name for new accounts."""
+    assertions: bool = False
+    """May assertions that it signs stand for people at our token endpoint (RFC 7523)? Only for those who have linked it."""
     auth_time: Literal["required", "optional"] = "required"
     """What shows that somebody proved themselves anew when we asked for it: required, a fresh `auth_time`; optional, the
     upstream says none (Google, Azure AD) and coming back is enough. One that is said is checked in any case."""
@@ -157,6 +160,18 @@ class Kind:
             forced_at=float(forced) if forced else None,
             auth_time_required=self._settings.auth_time == "required",
         )
+
+    # ---------------------------------------------------------------- assertions (RFC 7523 2.1)
+
+    @property
+    def assertion_issuer(self) -> str | None:
+        """None unless an administrator allows it."""
+        return self._settings.issuer if self._settings.assertions else None
+
+    def assertion_keys(self, kid: str | None, alg: str) -> "list[Key]":
+        """Raises Refused(upstream_unreachable | upstream_misconfigured | upstream_answer_invalid)."""
+        exchange = Exchange(self._policy)
+        return self._keys.fitting(self._discovery.metadata(exchange).jwks_uri, exchange, kid, alg)
 
     # ---------------------------------------------------------------- token endpoint
 
