@@ -17,7 +17,7 @@ run: python ## Start the identity provider (port 8000) and the companion API (po
 
 test: python ## Install what the tests need, then run all of them
 	@$(PYTHON) scripts/prepare_tests.py
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 fast: python ## Run the tests that start no servers
 	@$(PYTHON) scripts/make_venv.py test dev

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from idp.base.errors import Refused
 from idp.domain.metadata import normal
@@ -329,7 +329,7 @@ def test_a_client_id_is_short_and_printable(id: str) -> None:
         (json.dumps({"keys": [{"kty": ["RSA"]}]}), "its type"),
         (json.dumps({"keys": [EC_KEY.as_dict(private=True)]}), "private or secret"),
         (json.dumps({"keys": [RSA_KEY.as_dict(private=True)]}), "private or secret"),
-        (json.dumps({"keys": [OctKey.generate_key(256).as_dict(private=True)]}), "private or secret"),
+        (json.dumps({"keys": [{"kty": "oct", "k": "A" * 43}]}), "private or secret"),
         (json.dumps({"keys": [EC_KEY.as_dict(private=False)] * 21}), "more than 20"),
         (json.dumps({"keys": [{**EC_KEY.as_dict(private=False), "x": "AA"}]}), "coordinate"),
         (json.dumps({"keys": [{**EC_KEY.as_dict(private=False), "x": "A" * 43}]}), "not a public key"),
