@@ -4,9 +4,11 @@ import logging
 import os
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from idp.base import config, log, mtls
+from idp.base.claims import ADMIN_AUDIENCE, ADMIN_SCOPE
 from idp.base.clock import Clock, system_clock
 from idp.base.config import Roles, Settings
 from idp.base.net import policy_for
@@ -18,6 +20,8 @@ from idp.domain.policy import SecondFactorPolicy
 from idp.http.parts import Parts
 from idp.ports import Repository, StoreUnavailable
 from idp.resources import resource_dir
+from idp.services.allowed_apps import AllowedApps
+from idp.services.app_list import AppList
 from idp.services.check_client import Surroundings
 from idp.services.deliver_logout import DeliverLogout
 from idp.services.depart_upstream import Departures
@@ -25,6 +29,7 @@ from idp.services.factors import Factors
 from idp.services.initial_tokens import InitialTokens
 from idp.services.installation import Installation, check_production, seal_key
 from idp.services.link_login import LinkLogin
+from idp.services.live_grants import LiveGrants
 from idp.services.logout import Logout
 from idp.services.manage_apps import Apps
 from idp.services.manage_upstreams import Upstreams
@@ -98,6 +103,8 @@ def build_parts(settings: Settings, *, repo: Repository | None = None, clock: Cl
             local_login=settings.local_login,
         ),
         apps=apps,
+        app_list=AppList(repo, clock, apps),
+        allowed=AllowedApps(repo, clock, sessions=sessions, live=LiveGrants(repo, clock, sessions, audit), audit=audit),
         initial_tokens=initial,
         registration=Registration(apps, initial, throttles, clock, settings.registration),
         scopes=scopes,
@@ -154,19 +161,24 @@ def create_app(settings: Settings, *, repo: Repository | None = None, clock: Clo
 
 def _mount(app: "Flask") -> None:
     """Every door of the house. Order does not matter: no two own the same path."""
+    from idp.admin import routes as admin
     from idp.http import machine_views
     from idp.http.machine import Lane
     from idp.protocols.oidc import routes as oidc
-    from idp.protocols.oidc.endpoints import endpoints
+    from idp.protocols.oidc.endpoints import endpoints, short_cuts
     from idp.protocols.oidc.errors import told_refused
+    from idp.protocols.oidc.protected import protected
     from idp.protocols.saml import routes as saml
     from idp.web import routes as web
 
     oidc.mount(app)
     saml.mount(app)
     web.mount(app)
-    table = [*endpoints(app.extensions["sheaf_oidc"]), *web.ENDPOINTS]
-    machine_views.mount(app, Lane(table, app.extensions["sheaf"], told_refused))
+    admin.mount(app)
+    parts, door = app.extensions["sheaf"], app.extensions["sheaf_oidc"]
+    guard = partial(protected, door, audience=ADMIN_AUDIENCE, scope=ADMIN_SCOPE)
+    table = [*endpoints(door), *web.ENDPOINTS, *admin.endpoints(parts, guard)]
+    machine_views.mount(app, Lane(table, parts, told_refused, short_cuts(door)))
 
 
 def serve() -> "Flask":

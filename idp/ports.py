@@ -1,6 +1,6 @@
 """Every seam to the world, on one page. Adapters implement these; services receive them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -8,6 +8,7 @@ from idp.domain.signing_key import KeyUse
 from idp.domain.upstream import UpstreamIdentity, UpstreamProvider
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Duplicate(Exception):  # noqa: N818
@@ -65,6 +66,18 @@ class Repository(Protocol):
         """Delete what has expired; gives the number."""
 
     def close(self) -> None: ...
+
+
+class SyncLater(Protocol):
+    """For a thread that answers one request after the other: many of their writes become durable with one sync to disk.
+    A Repository that can do so has it as its attribute `sync_later`."""
+
+    def run(self, function: Callable[..., R], *args: Any) -> tuple[R, bool]:
+        """Calls it. What it writes is there for every reader at once, but durable only after the next `sync`; until then
+        nobody may be told of it. Did it write?"""
+
+    def sync(self) -> None:
+        """From one thread at a time, whichever. Raises StoreUnavailable."""
 
 
 class Signer(Protocol):

@@ -71,7 +71,7 @@ def secantus() -> list[str]:
 
 
 def npm_packages() -> list[str]:
-    """oidc-provider, openid-client and a Node.js new enough for them, as locked. Their install scripts do not run."""
+    """The OpenID libraries and a Node.js new enough for them, as locked. Their install scripts do not run."""
     stamp = JS / "node_modules" / ".installed"
     digest = hashlib.sha256((JS / "package-lock.json").read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == digest:

@@ -30,13 +30,15 @@ class NotTheSender(Exception):  # noqa: N818  (as for every refusal)
 @dataclass(frozen=True, slots=True)
 class Use:
     """How a request uses its token. scheme: of the Authorization header, in lower case, empty when the token came in the
-    body. proof: the DPoP header. urls: every address of what is asked. thumbprint: of the client's certificate."""
+    body. proof: the DPoP header. urls: every address of what is asked. thumbprint: of the client's certificate. algs: that
+    the proof may be signed with."""
 
     scheme: str
     method: str
     urls: Collection[str]
     proof: str | None = field(default=None, repr=False)
     thumbprint: str | None = None
+    algs: Collection[str] = ALGS
 
 
 def challenge(error: str = "") -> str:
@@ -84,7 +86,7 @@ def _check_proof(
     if use.proof is None:
         raise NotTheSender("invalid_dpop_proof", "Send a DPoP proof with this access token.")
     try:
-        proof = verify(use.proof, use.method, use.urls, now, access_token=token, nonces=nonces)
+        proof = verify(use.proof, use.method, use.urls, now, access_token=token, nonces=nonces, algs=use.algs)
     except Refused as refused:
         raise NotTheSender(refused.code, refused.message, refused.reason, refused.headers) from None
     if not _same(jkt, proof.jkt):

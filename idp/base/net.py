@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from urllib3 import HTTPConnectionPool
 
 
+# Where clouds keep their metadata service besides the link-local addresses: AWS, Google, Alibaba, Oracle, Azure.
+_METADATA = frozenset(
+    ipaddress.ip_address(text)
+    for text in ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "192.0.0.192", "168.63.129.16")
+)
+
+
 class Unreachable(Exception):  # noqa: N818
     """The other server did not give a usable answer; `reason` says why and holds no secret."""
 
@@ -186,13 +193,20 @@ def _checked_address(host: str, port: int, policy: NetPolicy) -> str:
 
 
 def _allowed(address: ipaddress.IPv4Address | ipaddress.IPv6Address, policy: NetPolicy) -> bool:
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    if address.is_loopback:
+    inner = _inner(address)
+    if inner.is_loopback:
         return policy.allow_private  # ::1 is in a reserved block, too
-    if address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved:
+    if inner.is_link_local or inner.is_multicast or inner.is_unspecified or inner.is_reserved or inner in _METADATA:
         return False
-    return address.is_global or policy.allow_private
+    site_local = isinstance(inner, ipaddress.IPv6Address) and inner.is_site_local  # Python takes fec0::/10 for global
+    return (inner.is_global and not site_local) or policy.allow_private
+
+
+def _inner(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IPv4 address that one of IPv6 stands for: mapped, or 6to4 (RFC 3056), by which it would be reached as well."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 def _tls(trusted: Path | None) -> ssl.SSLContext:

@@ -6,15 +6,12 @@ Leaves the commands to idp.cli.apps, and which values are accepted to idp.servic
 import sys
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from idp.cli.common import options
-from idp.domain.metadata import AUTH_METHODS, DEVICE, EXCHANGE, JWT_BEARER, SECRET_FIELDS, is_private_use
-
-if TYPE_CHECKING:
-    from idp.domain.relying import Client
+from idp.domain.metadata import AUTH_METHODS, DEVICE, EXCHANGE, JWT_BEARER, SECRET_FIELDS
 
 MAX_KEYS_FILE = 65_536
 FIXED = ("id", "created_at", *SECRET_FIELDS, "version")
@@ -136,23 +133,6 @@ def with_defaults(given: dict[str, Any]) -> dict[str, Any]:
         raise click.UsageError(
             "Say what it is for: --redirect-uri for an app with people, --grant client_credentials for a machine"
         )
-    grants = given.setdefault(
-        "grant_types", ("authorization_code", "refresh_token") if given.get("redirect_uris") else ()
-    )
-    people = "authorization_code" in grants or DEVICE in grants
-    offline = ("offline_access",) if "refresh_token" in grants else ()
-    given.setdefault("scopes", ("openid", "profile", "email", *offline) if people else ())
-    if given.get("profile") == "fapi2":
-        given.setdefault("auth_method", "private_key_jwt")
-    return given
+    from idp.services.draft_app import completed
 
-
-def native_if_it_must_be(given: dict[str, Any], before: "Client | None" = None) -> dict[str, Any]:
-    """An app without a secret that people are sent back to on their own device (RFC 8252)."""
-    from idp.base.net import is_loopback_url
-
-    method = given.get("auth_method", before.auth_method if before else "")
-    uris = given.get("redirect_uris", ())
-    if method == "none" and any(is_private_use(uri) or is_loopback_url(uri) for uri in uris):
-        given.setdefault("application_type", "native")
-    return given
+    return completed(given)

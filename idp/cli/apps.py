@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from idp.cli.app_options import FIXED, chosen, metadata_options, native_if_it_must_be, with_defaults
+from idp.cli.app_options import FIXED, chosen, metadata_options, with_defaults
 from idp.cli.common import ACTOR, group, installation, note, read_stdin_line, show, when
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def add(name: str, client_id: str | None, secret_stdin: bool, **flags: Any) -> N
     from idp.base.secret import Secret
     from idp.domain.relying import Client
 
-    wanted_fields = native_if_it_must_be(with_defaults(chosen(flags)))
+    wanted_fields = with_defaults(chosen(flags))
     secret = Secret(read_stdin_line("client secret")) if secret_stdin else None
     if secret and len(secret.reveal()) < SHORT_SECRET:
         note(
@@ -78,6 +78,7 @@ def show_client(client_id: str) -> None:
 def change(client_id: str, name: str | None, new_secret: bool, **flags: Any) -> None:
     """Change an app. A flag that is given replaces the whole field; the others stay."""
     from idp.domain.metadata import has_secret
+    from idp.services.draft_app import lacks_secret, native_if_it_must_be
 
     given = chosen(flags) | ({"name": name} if name else {})
     with installation() as parts:
@@ -87,7 +88,7 @@ def change(client_id: str, name: str | None, new_secret: bool, **flags: Any) -> 
         wanted = replace(found, **native_if_it_must_be(given, found))
         if new_secret and not has_secret(wanted):
             raise click.UsageError(f"A client that authenticates with {wanted.auth_method} has no secret")
-        if has_secret(wanted) and not new_secret and _lacks_secret(found, wanted):
+        if not new_secret and lacks_secret(found, wanted):
             raise click.UsageError("This client would need a secret: add --new-secret")
         if new_secret:
             stored, secret = parts.apps.change_client_with_new_secret(wanted, actor=ACTOR)
@@ -146,11 +147,6 @@ def _find(parts: "Parts", client_id: str) -> "Client":
     if found is None:
         raise Refused("unknown_client", f"There is no client {client_id!r}. See: idp client list")
     return found
-
-
-def _lacks_secret(before: "Client", wanted: "Client") -> bool:
-    sealed = wanted.auth_method == "client_secret_jwt"
-    return before.secret_digest is None or (sealed and before.sealed_secret is None)
 
 
 def _warn(one: "Client") -> None:

@@ -10,12 +10,15 @@ import io
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from idp.base.waiting import WouldWait, hurried
+from idp.cli.syncing import Syncing
+from idp.ports import StoreUnavailable
 
 if TYPE_CHECKING:
-    from idp.http.machine import Endpoint, Lane, Told
+    from idp.http.machine import Asked, Lane, Told
 
 BODY_SECONDS = 15.0  # from the end of the headers to the end of the body
 LOOK_SECONDS = 1.0
@@ -34,6 +37,7 @@ class Bridge:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._lane = lane
         self._reading = Reading()
+        self._syncing: Syncing | None = None
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
         headers = _headers(scope)
@@ -42,9 +46,8 @@ class Bridge:
         except (TimeoutError, EOFError) as error:
             proto.response_bytes(408 if isinstance(error, TimeoutError) else 400, [("connection", "close")], b"")
             return
-        endpoint = None if self._lane is None else self._lane.find(scope.path)
-        if endpoint is not None:
-            told = await self._tell(endpoint, scope, headers, body)
+        told = None if self._lane is None else await self._told(self._lane, scope, headers, body)
+        if told is not None:
             proto.response_bytes(told.status, told.headers, told.body)
             return
         environment = environ(scope, headers, body)
@@ -52,17 +55,32 @@ class Bridge:
         status, answered, content = await loop.run_in_executor(self._pool, self._run, environment)
         proto.response_bytes(status, answered, content)
 
-    async def _tell(self, endpoint: "Endpoint", scope: Any, headers: Mapping[str, str], body: bytes) -> "Told":
-        lane = self._lane
-        assert lane is not None
+    async def _told(self, lane: "Lane", scope: Any, headers: Mapping[str, str], body: bytes) -> "Told | None":
+        """None: it is for the application."""
+        endpoint, method, path = lane.find(scope.path), scope.method, scope.path
+        run = partial(lane.run, endpoint) if endpoint is not None else lane.short_cut(method, path)
+        if run is None:
+            return None
         peer = scope.client.rpartition(":")[0].strip("[]")
-        asked = lane.asked(scope.method, scope.path, scope.query_string.encode(), headers, body, peer)
+        asked = lane.asked(method, path, scope.query_string.encode(), headers, body, peer)
         if lane.in_place(endpoint):
             try:
-                return hurried(lane.run, endpoint, asked)
+                return await self._in_place(lane, run, asked)
             except WouldWait:
                 pass
-        return await asyncio.get_running_loop().run_in_executor(self._pool, lane.run, endpoint, asked)
+            except StoreUnavailable as error:
+                return None if endpoint is None else lane.refused(endpoint, asked, error)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, run, asked)
+
+    async def _in_place(self, lane: "Lane", run: "Callable[[Asked], Told | None]", asked: "Asked") -> "Told | None":
+        """Raises WouldWait, and StoreUnavailable when what was written has not come to the disk."""
+        if lane.sync_later is None:
+            return hurried(run, asked)
+        told, wrote = lane.sync_later.run(hurried, run, asked)
+        if wrote:
+            self._syncing = self._syncing or Syncing(lane.sync_later)
+            await self._syncing.done()
+        return told
 
     def _run(self, environment: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
         started: list[tuple[int, list[tuple[str, str]]]] = []

@@ -5,6 +5,7 @@ choice of settings to idp.cli.serve, and keeping it alive to idp.cli.supervise.
 """
 
 import contextlib
+import gc
 import importlib
 import multiprocessing
 import os
@@ -134,6 +135,8 @@ def _application(target: str, threads: int) -> Any:
             raise
         os.kill(os.getppid(), signal.SIGUSR1)  # trying again would fail in the same way
         raise SystemExit(1) from None
+    gc.collect()
+    gc.freeze()  # what is there now stays: no collection needs to look at it again
     os.kill(os.getppid(), signal.SIGUSR2)
     return Bridge(built, threads, built.extensions.get("sheaf_lane"))
 

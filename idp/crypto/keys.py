@@ -31,6 +31,7 @@ __all__ = ["ALG_NAMES", "ID_TOKEN_ALGS", "PUBLISH_SECONDS", "RETIRING_SECONDS", 
 READ_AGAIN_SECONDS = 1.0
 # A new key signs only once every process has had time to publish it.
 PUBLISH_SECONDS = 3 * READ_AGAIN_SECONDS
+TURNED_BACK_SECONDS = 60.0  # and so far the clocks of two nodes may be apart
 MOST_KEYS = 100_000  # of all states: one that is not read would be made again
 
 
@@ -183,7 +184,8 @@ class KeyRing:
             for key in read.by_kid.values()
             if (key.use, key.alg) == (use, alg) and key.state != "next" and (key.activated_at or 0.0) <= now
         ]
-        if not known and use != "saml":
+        # Nothing is promised further ahead than PUBLISH_SECONDS: then it is the clock that was turned back.
+        if not known and use != "saml" and at <= now + TURNED_BACK_SECONDS:
             self._await(at)
         return max(known, key=lambda key: key.retired_at or now, default=current)
 

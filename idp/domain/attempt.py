@@ -129,8 +129,8 @@ def next_step(attempt: LoginAttempt, proof: Proof | None, facts: Facts) -> Step:
     return Step.DONE
 
 
-def outdated(proof: Proof, user: User) -> bool:
-    """A changed password shuts out whoever knew the old one, half-way through a sign-in too."""
+def outdated(proof: Proof | Session, user: User) -> bool:
+    """A changed password shuts out whoever knew the old one, half-way through a sign-in and with a session too."""
     return user.password_changed_at is not None and proof.auth_time < user.password_changed_at
 
 

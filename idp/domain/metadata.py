@@ -44,6 +44,7 @@ RESPONSE_ALGS = (
     "authorization_signed_response_alg",
     "introspection_signed_response_alg",
 )
+DEFAULT_RS256 = ("authorization_signed_response_alg", "introspection_signed_response_alg")  # JARM 3, RFC 9701 6
 ENCRYPTED = ("id_token_encrypted_response", "userinfo_encrypted_response")
 
 # Fields that hold or describe a secret. Nobody sets them from outside, and nothing shows them.
@@ -82,8 +83,11 @@ def normal(client: Client) -> Client:
             changes[f"{name}_enc"] = DEFAULT_ENC
     if client.is_public and any(is_private_use(uri) for uri in client.redirect_uris):
         changes["application_type"] = "native"
-    if client.profile == "fapi2" and getattr(client, ID_TOKEN_ALG) == "RS256":
-        changes[ID_TOKEN_ALG] = "PS256"  # the same type of key; FAPI 2.0 5.4.1 forbids RS256
+    if client.profile == "fapi2":
+        # FAPI 2.0 5.4.1 forbids RS256, which is what every specification says where nothing is registered.
+        alg = getattr(client, ID_TOKEN_ALG)
+        changes[ID_TOKEN_ALG] = alg = "PS256" if alg == "RS256" else alg  # the same type of key
+        changes |= {name: alg for name in DEFAULT_RS256 if getattr(client, name) is None}
     if not has_secret(client):
         changes |= {name: None for name in SECRET_FIELDS if name != "registration_token_digest"}
     elif client.auth_method != "client_secret_jwt":

@@ -33,6 +33,11 @@ class Session:
         return ACR_MFA if self.factor_at else ACR_SINGLE
 
 
+def had_second_factor(amr: tuple[str, ...]) -> bool:
+    """Was there one in what was really done? `acr` may say less, when an app demanded less."""
+    return OTP in amr or RECOVERY in amr
+
+
 ACR_SINGLE = "urn:sheaf:acr:1fa"
 ACR_MFA = "https://refeds.org/profile/mfa"
 

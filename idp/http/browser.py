@@ -5,9 +5,6 @@ Neither says anything by itself: what counts is in the store. `sheaf_state` is f
 opens nothing.
 """
 
-import hmac
-from hashlib import sha256
-
 from flask import Flask, Request, Response, g, request
 from flask.sessions import SessionInterface, SessionMixin
 from flask_login import LoginManager, UserMixin
@@ -15,9 +12,10 @@ from flask_login import LoginManager, UserMixin
 from idp.base import ids
 from idp.domain.session import Session
 from idp.domain.user import User
+from idp.http import visit
 from idp.http.parts import parts
+from idp.http.visit import LONGEST_COOKIE, SHORTEST_COOKIE
 
-_MAX_COOKIE = 100
 WAY_SECONDS = 31_536_000
 
 
@@ -57,15 +55,13 @@ def _load(_request: Request) -> SignedIn | None:
 
 
 def cookie_name(base: str) -> str:
-    """`__Host-` binds the cookie to this very host, path / and https (RFC 6265bis)."""
-    return f"__Host-{base}" if parts().installation.secure else base
+    return visit.cookie_name(parts(), base)
 
 
 def current() -> tuple[Session, User] | None:
     """The live session of this browser and its user; looked up once a request."""
     if "sheaf_current" not in g:
-        handle = request.cookies.get(cookie_name("sheaf_session"), "")
-        g.sheaf_current = parts().sessions.load(handle) if 20 <= len(handle) <= _MAX_COOKIE else None
+        g.sheaf_current = visit.signed_in(parts(), request.cookies)
     found: tuple[Session, User] | None = g.sheaf_current
     return found
 
@@ -73,6 +69,12 @@ def current() -> tuple[Session, User] | None:
 def current_session() -> Session | None:
     found = current()
     return found[0] if found else None
+
+
+def left_behind() -> Session | None:
+    """The session that the cookie still names although nobody is signed in: it was not used for too long."""
+    handle = request.cookies.get(cookie_name("sheaf_session"), "")
+    return parts().sessions.left_behind(handle) if current() is None and handle else None
 
 
 def current_user() -> User | None:
@@ -91,7 +93,7 @@ def browser_id(*, make: bool = False) -> str | None:
     if fresh:
         return fresh
     value = request.cookies.get(cookie_name("sheaf_browser"), "")
-    if 20 <= len(value) <= _MAX_COOKIE:
+    if SHORTEST_COOKIE <= len(value) <= LONGEST_COOKIE:
         return value
     if not make:
         return None
@@ -112,21 +114,13 @@ def remember_way(provider_id: str | None) -> None:
 
 
 def last_way() -> str | None:
-    return request.cookies.get(cookie_name("sheaf_way"), "")[:_MAX_COOKIE] or None
+    return request.cookies.get(cookie_name("sheaf_way"), "")[:LONGEST_COOKIE] or None
 
 
-def browser_state(session: Session) -> str:
-    """The OP browser state of Session Management 1.0 section 3.2: another one for every session, and nobody who knows it
-    or the sid finds the other."""
-    return hmac.new(parts().state_key, session.sid.encode(), sha256).hexdigest()[:40]
-
-
-def keep_state(session: Session) -> str:
-    """The state of this session, which the browser has from this answer on."""
-    state = browser_state(session)
-    if request.cookies.get(cookie_name("sheaf_state")) != state:
+def keep_state(state: str) -> None:
+    """The browser has the state of its session (visit.browser_state) from this answer on."""
+    if not visit.has_state(parts(), request.cookies, state):
         g.sheaf_state = state
-    return state
 
 
 def sign_browser_in(handle: str) -> None:
@@ -154,7 +148,7 @@ def _write_cookies(response: Response) -> Response:
         _set(response, "sheaf_session", handle)
         session = parts().repo.get(Session, ids.digest(handle))
         if session is not None:
-            keep_state(session)
+            keep_state(visit.browser_state(parts(), session))
     elif handle == "":
         _delete(response, "sheaf_session")
     _write_state(response, signed_out=handle == "" or (not handle and g.get("sheaf_current", g) is None))
@@ -162,14 +156,12 @@ def _write_cookies(response: Response) -> Response:
 
 
 def _write_state(response: Response, *, signed_out: bool) -> None:
-    """Read by our script in an iframe of another site: no HttpOnly, and no SameSite, which only https allows."""
     secure, name = parts().installation.secure, cookie_name("sheaf_state")
-    same_site = "None" if secure else "Lax"
     state = g.get("sheaf_state")
     if state:
-        response.set_cookie(name, state, path="/", secure=secure, samesite=same_site)
+        response.headers.add("Set-Cookie", visit.state_cookie(parts(), state))
     elif signed_out and name in request.cookies:
-        response.delete_cookie(name, path="/", secure=secure, samesite=same_site)
+        response.delete_cookie(name, path="/", secure=secure, samesite="None" if secure else "Lax")
 
 
 def _set(response: Response, base: str, value: str, max_age: int | None = None) -> None:

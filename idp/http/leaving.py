@@ -5,7 +5,7 @@ Leaves the end itself and the notes to apps to the services, and the page that s
 
 from collections.abc import Iterable
 
-from idp.http.browser import browser_digest, current, sign_browser_out
+from idp.http.browser import browser_digest, current, left_behind, sign_browser_out
 from idp.http.parts import parts
 from idp.http.render import language
 
@@ -18,12 +18,14 @@ def sign_out(*, target: str | None = None, app_id: str | None = None) -> str | N
     Gives the address for the browser; None when the person stays here and there is nothing to tell.
     """
     found = current()
+    # One that was not used for too long has apps hanging on it all the same, and who signs out means those.
+    session = found[0] if found is not None else left_behind()
     sign_browser_out()
-    if found is None:
+    if session is None:
         return target
-    session, user = found
-    apps = parts().sessions.end(session, actor=user.id)
-    parts().audit.record("sign_out", actor=user.id, subject=user.id, sid=session.sid, app=app_id)
+    user_id = session.user_id
+    apps = parts().sessions.end(session, actor=user_id)
+    parts().audit.record("sign_out", actor=user_id, subject=user_id, sid=session.sid, app=app_id)
     return farewell(session.sid, apps, target=target, app_id=app_id)
 
 

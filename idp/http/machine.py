@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from werkzeug.http import parse_list_header
@@ -15,7 +16,7 @@ from werkzeug.http import parse_list_header
 from idp.base.errors import Refused
 from idp.http.parts import Parts
 from idp.http.refusals import of_fault, of_status, of_store, place
-from idp.ports import StoreUnavailable
+from idp.ports import StoreUnavailable, SyncLater
 
 MAX_BODY_BYTES = 512 * 1024
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode  # made once: json.dumps with options makes one for each call
@@ -51,6 +52,9 @@ class Told:
     content_type: str = "application/json"
 
 
+ShortCut = Callable[[Asked], Told | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """path: exact, or a prefix when it ends in `/`. cross_origin: may be asked by pages of other origins (no cookie is
@@ -84,26 +88,56 @@ def told_published(asked: Asked, body: bytes, etag: str, seconds: int) -> Told:
 
 
 class Lane:
-    """refused: how a refusal is told, with its trace code."""
+    """refused: how a refusal is told, with its trace code. short_cuts: pages that often need no page, by their path."""
 
-    def __init__(self, endpoints: Iterable[Endpoint], parts: Parts, refused: Callable[[Refused, str], Told]) -> None:
+    def __init__(
+        self,
+        endpoints: Iterable[Endpoint],
+        parts: Parts,
+        refused: Callable[[Refused, str], Told],
+        short_cuts: Mapping[str, ShortCut] | None = None,
+    ) -> None:
         self.endpoints = tuple(endpoints)
         self._exact = {one.path: one for one in self.endpoints if not one.path.endswith("/")}
+        self._short_cuts = dict(short_cuts or {})
         self._below = tuple(one for one in self.endpoints if one.path.endswith("/"))
         self._parts = parts
-        self._refused = refused
+        self._as_told = refused
         self._hops = parts.settings.server.trusted_proxies
         # A store across the network makes every answer wait, and so do keys that live elsewhere: that needs threads.
         self._in_place = parts.settings.store.url.startswith("sqlite") and not parts.settings.oidc.external_keys
+        self.sync_later: SyncLater | None = getattr(parts.repo, "sync_later", None)
 
-    def in_place(self, endpoint: Endpoint) -> bool:
-        """May it be answered where the request arrives, one after the other?"""
-        return endpoint.short and self._in_place
+    def in_place(self, endpoint: Endpoint | None) -> bool:
+        """May it be answered where the request arrives, one after the other? None: a short cut."""
+        return self._in_place and (endpoint is None or endpoint.short)
+
+    def short_cut(self, method: str, path: str) -> ShortCut | None:
+        """An answer in place of that page, complete with its headers; it gives None when the page must be asked."""
+        run = self._short_cuts.get(path) if method == "GET" else None
+        return None if run is None else partial(self._cut_short, run)
+
+    def _cut_short(self, run: ShortCut, asked: Asked) -> Told | None:
+        try:
+            told = run(asked)
+        except (Refused, StoreUnavailable):  # the page will come to the same, and says so to the person
+            return None
+        except Exception:  # noqa: BLE001  (the page may know better)
+            _log.exception("fault in the short cut of %s", asked.path)
+            return None
+        if told is not None:
+            told.headers += [("X-Content-Type-Options", "nosniff"), ("Content-Length", str(len(told.body)))]
+            told.headers += self._https_only()
+        return told
 
     def asked(self, method: str, path: str, query: bytes, headers: Mapping[str, str], body: bytes, peer: str) -> Asked:
         """A request as the connection has it; the trusted proxies are believed here."""
         address = forwarded_for(headers.get("x-forwarded-for"), self._hops) if self._hops else None
         return Asked(method, path, query, headers, body, address or peer or "unknown", peer or "unknown")
+
+    def refused(self, endpoint: Endpoint, asked: Asked, error: StoreUnavailable) -> Told:
+        """Instead of an answer whose writes were lost."""
+        return self._complete(endpoint, asked, self._tell(of_store(error), asked))
 
     def find(self, path: str) -> Endpoint | None:
         found = self._exact.get(path)
@@ -142,7 +176,7 @@ class Lane:
     def _tell(self, refused: Refused, asked: Asked) -> Told:
         door = asked.path.split("/", 2)[1]
         trace = self._parts.traces.keep(door, refused, method=asked.method, endpoint=place(asked.path))
-        told = self._refused(refused, trace)
+        told = self._as_told(refused, trace)
         told.headers = [*NO_STORE, *refused.headers.items()]
         return told
 
@@ -151,8 +185,7 @@ class Lane:
         if told.status not in (204, 304):
             headers.append(("Content-Type", told.content_type))
             headers.append(("Content-Length", str(len(told.body))))
-        if self._parts.installation.secure:
-            headers.append(("Strict-Transport-Security", "max-age=31536000"))
+        headers += self._https_only()
         if endpoint.cross_origin:
             headers.append(("Access-Control-Allow-Origin", "*"))
             if asked.method != "OPTIONS":
@@ -161,6 +194,9 @@ class Lane:
             told.body = b""
         told.headers = headers
         return told
+
+    def _https_only(self) -> Headers:
+        return [("Strict-Transport-Security", "max-age=31536000")] if self._parts.installation.https_only else []
 
 
 def _ask(endpoint: Endpoint, asked: Asked) -> Told:

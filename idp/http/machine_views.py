@@ -38,7 +38,7 @@ def mount(app: Flask, lane: Lane) -> None:
 def _view(lane: Lane, endpoint: Endpoint) -> Callable[..., Response]:
     def view(_below: str = "") -> Response:
         told = lane.run(endpoint, _asked())
-        return Response(told.body, told.status, told.headers)
+        return Response(told.body or None, told.status, told.headers)  # None: the length of a HEAD answer stays
 
     return view
 

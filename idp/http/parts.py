@@ -8,6 +8,8 @@ from idp.crypto.keys import KeyRing
 from idp.crypto.passwords import Passwords
 from idp.crypto.seal import Seal
 from idp.ports import Repository
+from idp.services.allowed_apps import AllowedApps
+from idp.services.app_list import AppList
 from idp.services.depart_upstream import Departures
 from idp.services.factors import Factors
 from idp.services.initial_tokens import InitialTokens
@@ -49,6 +51,8 @@ class Parts:
     set_up: SetUp
     sign_in: SignIn
     apps: Apps
+    app_list: AppList
+    allowed: AllowedApps
     initial_tokens: InitialTokens
     registration: Registration
     scopes: Scopes

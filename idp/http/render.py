@@ -28,7 +28,7 @@ def set_up_render(app: Flask) -> None:
     app.jinja_env.globals.update(
         t=text, counted=counted, csrf_token=csrf_token, csp_nonce=csp_nonce, language=language, signed_in=current_user
     )
-    app.jinja_env.filters.update(ago=ago, fours=fours)
+    app.jinja_env.filters.update(ago=ago, fours=fours, moment=moment)
     app.context_processor(lambda: {"organisation": parts().settings.organisation})
 
 
@@ -90,6 +90,14 @@ def catalogue(code: str) -> Mapping[str, str]:
 def fours(value: str) -> str:
     """`ABCDEFGH` -> `ABCD EFGH`, for reading aloud and typing."""
     return " ".join(value[start : start + 4] for start in range(0, len(value), 4))
+
+
+def moment(at: float) -> Markup:
+    """`<time>` with the exact time: for what is still to come."""
+    exact = datetime.fromtimestamp(at, UTC)
+    return Markup('<time datetime="{}">{}</time>').format(
+        exact.isoformat(timespec="seconds"), exact.strftime("%Y-%m-%d %H:%M UTC")
+    )
 
 
 def ago(at: float) -> Markup:

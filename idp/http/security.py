@@ -109,7 +109,7 @@ def _add_headers(response: Response) -> Response:
             response.headers.setdefault(name, value)
         response.headers["Content-Security-Policy"] = _policy()
         response.headers.setdefault("Cache-Control", "no-store")
-    if parts().installation.secure:
+    if parts().installation.https_only:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     return response
 

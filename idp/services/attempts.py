@@ -10,7 +10,7 @@ from typing import Any
 from idp.base import ids
 from idp.base.clock import Clock
 from idp.base.errors import Refused
-from idp.domain.attempt import Facts, FrontDoor, LoginAttempt, Proof, Step, Wants, effective_proof, next_step
+from idp.domain.attempt import Facts, FrontDoor, LoginAttempt, Proof, Step, Wants, effective_proof, next_step, outdated
 from idp.domain.grant import Consent
 from idp.domain.policy import SecondFactorPolicy
 from idp.domain.session import Session
@@ -137,7 +137,7 @@ class Attempts:
             return Finished(taken, None, None)
         session = self._sessions.by_sid(taken.session_sid or "")
         user = self._users.get(session.user_id) if session else None
-        if session is None or user is None or user.disabled:
+        if session is None or user is None or user.disabled or outdated(session, user):
             raise Refused("session_ended", "You were signed out meanwhile. Start again from the app.", status=403)
         return Finished(taken, user, session)
 

@@ -20,6 +20,7 @@ from idp.domain.relying import Client
 from idp.domain.user import User
 from idp.ports import Duplicate, Repository
 from idp.services.live_grants import LiveGrants
+from idp.services.release import may_have
 from idp.services.subjects import Subjects
 
 VERIFIED_AT_MOST = 2048  # signatures remembered, about 2 kB each
@@ -112,8 +113,7 @@ class CheckToken:
             return inactive
         bound = access.claims.get("cnf", {})
         answer = {"active": True, "token_type": "DPoP" if "jkt" in bound else "Bearer", **access.claims}
-        # For a pairwise app the user name would undo what its own `sub` is for.
-        if access.user is not None and (access.claims["sub"] == access.user.id or "profile" in access.scopes):
+        if access.user is not None and _may_know_name(client, access):
             answer["username"] = access.user.username
         return answer
 
@@ -134,7 +134,7 @@ class CheckToken:
             "iat": int(found.created_at),
             "exp": int(found.expires_at),
         }
-        if client.subject_type == "public" or "profile" in grant.scopes:
+        if _has_name(client, grant.scopes):
             answer["username"] = user.username
         if grant.confirmation:
             answer["cnf"] = dict(grant.confirmation)
@@ -200,6 +200,18 @@ def _is_access(token: str) -> bool:
 def _may_know(client: Client, access: Access) -> bool:
     """RFC 7662 4, RFC 9701 5: the app that it was issued to, and the APIs that it is for."""
     return access.claims[CLIENT_ID] == client.id or not set(access.audiences).isdisjoint((client.id, *client.audiences))
+
+
+def _may_know_name(client: Client, access: Access) -> bool:
+    """For a pairwise app the user name would undo what its own `sub` is for; and an app gets it by its own token only with
+    the scope that people allow it with."""
+    if access.claims[CLIENT_ID] == client.id:
+        return _has_name(client, access.scopes)
+    return access.user is not None and (access.claims["sub"] == access.user.id or "profile" in access.scopes)
+
+
+def _has_name(client: Client, scopes: tuple[str, ...]) -> bool:
+    return "profile" in scopes and may_have(client, "preferred_username")
 
 
 def _must_own(client: Client, owner: str) -> None:

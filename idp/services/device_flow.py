@@ -23,13 +23,14 @@ from idp.services.issue_grant import (
     Allowed,
     Issued,
     IssueGrant,
+    as_registered,
     invalid_grant,
     must_prove,
     narrowed_audiences,
 )
 from idp.services.record_audit import Audit
 from idp.services.sessions import Sessions
-from idp.services.throttle import Throttles
+from idp.services.throttle import Throttles, origin
 
 USER_FREE_FAILURES = 10
 BROWSER_FREE_FAILURES = 10
@@ -96,7 +97,7 @@ class DeviceFlow:
         Raises Refused(wrong_user_code | too_many_attempts).
         """
         limits = {
-            f"device-from:{address}": ADDRESS_FREE_FAILURES,
+            f"device-from:{origin(address)}": ADDRESS_FREE_FAILURES,
             f"device-browser:{browser}": BROWSER_FREE_FAILURES,
             **({f"device-user:{user.id}": USER_FREE_FAILURES} if user is not None else {}),
         }
@@ -163,6 +164,8 @@ class DeviceFlow:
         found = self._repo.get(DeviceAuthorization, ids.digest(device_code))
         if found is None or found.client_id != client.id:
             raise invalid_grant("unknown device code" if found is None else "it belongs to another client")
+        if found.created_at < client.created_at:
+            raise invalid_grant("it was issued to an earlier client of the same id")
         must_prove(found.confirmation, confirmation)
         if found.consumed_at is None and self._clock() >= found.ends_at:
             raise _said("expired_token", "The device code has expired. Begin anew.")
@@ -170,9 +173,10 @@ class DeviceFlow:
             raise _said("access_denied", "The person declined.")
         if found.state == "pending" or found.grant is None:
             raise self._not_yet(found)
-        chosen = narrowed_audiences(audiences, found.grant.audiences)
-        user = self._issue.good_for(client, found.grant)
-        return self._issue.collected(found, client, found.grant, user, chosen, confirmation)
+        grant = as_registered(client, found.grant)
+        chosen = narrowed_audiences(audiences, grant.audiences)
+        user = self._issue.good_for(client, grant)
+        return self._issue.collected(found, client, grant, user, chosen, confirmation)
 
     def _not_yet(self, found: DeviceAuthorization) -> Refused:
         """Each poll is remembered; who comes too soon waits five seconds longer from then on (RFC 8628 3.5)."""

@@ -14,6 +14,7 @@ from idp.base.clock import Clock
 from idp.base.errors import Refused
 from idp.domain.grant import Grant
 from idp.domain.relying import Client
+from idp.domain.session import had_second_factor
 from idp.domain.user import User
 from idp.ports import Repository
 from idp.services.check_token import Access, CheckToken
@@ -24,6 +25,7 @@ from idp.services.subjects import Subjects
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105
+MANY = 100_000  # grants of one session
 MAX_ACTORS = 4  # in one chain of `act`; it travels in every token
 ONLY_NARROWER = "offline_access"
 
@@ -116,6 +118,8 @@ class ExchangeToken:
             subject = self._of_id_token(asked.client, asked.subject_token)
         else:
             subject = self._of_access_token(asked.client, asked.subject_token)
+        if asked.client.second_factor_required and not had_second_factor(subject.grant.amr):
+            raise unacceptable("subject_token", "the app demands a second factor, and the sign-in behind it had none")
         return subject
 
     def _of_access_token(self, client: Client, token: str) -> Subject:
@@ -155,8 +159,9 @@ class ExchangeToken:
         raise unacceptable("subject_token", "the grant behind the ID token is revoked, or its session has ended")
 
     def _grants_behind(self, client: Client, claims: Claims) -> list[Grant]:
-        sid, made_at = claims.get("sid"), claims.get("iat", 0)
-        found = self._repo.find(Grant, session_sid=sid) if isinstance(sid, str) else []
+        said, made_at = claims.get("sid"), claims.get("iat", 0)
+        sid = self._subjects.session(client, said) if isinstance(said, str) else None
+        found = self._repo.find(Grant, limit=MANY, session_sid=sid) if sid is not None else []
         own = [one for one in found if one.client_id == client.id and one.created_at < made_at + 1]
         return sorted(own, key=lambda one: -one.created_at)
 

@@ -6,6 +6,7 @@ Leaves the steps of the set-up to idp.web.setup_pages and idp.services.set_up.
 import base64
 import threading
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from idp.base.clock import Clock
@@ -52,6 +53,11 @@ class Installation:
         """Do browsers reach us over https?"""
         return self.issuer.startswith("https://")
 
+    @property
+    def https_only(self) -> bool:
+        """May browsers be told never to come without https (RFC 6797)?"""
+        return _https_only(self.issuer)
+
     def stored(self, name: str) -> str | None:
         setting = self._repo.get(StoredSetting, name)
         return setting.value if setting else None
@@ -70,6 +76,12 @@ class Installation:
             except Duplicate:
                 continue
         self._issuer = ""
+
+
+@lru_cache(maxsize=8)
+def _https_only(issuer: str) -> bool:
+    # Not on loopback: browsers would apply it to every port of that name, where other programs of a developer answer.
+    return issuer.startswith("https://") and not is_loopback_url(issuer)
 
 
 def seal_key(settings: Settings) -> bytes:

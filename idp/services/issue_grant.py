@@ -18,7 +18,7 @@ from idp.base.config import Oidc
 from idp.base.errors import Refused
 from idp.domain.grant import AuthorizationCode, Consent, DeviceAuthorization, Grant, RefreshToken
 from idp.domain.relying import Client
-from idp.domain.session import Session
+from idp.domain.session import Session, had_second_factor
 from idp.domain.user import User
 from idp.ports import Duplicate, Repository
 from idp.services.attempts import consent_id
@@ -69,17 +69,20 @@ class IssueGrant:
     def access_seconds(self, client: Client) -> int:
         return min(client.access_token_seconds or self._settings.access_token_seconds, LONGEST_ACCESS_SECONDS)
 
+    def _life(self, client: Client) -> int:
+        """Of a grant, from the moment it is collected: as long as its last token lives."""
+        if "refresh_token" in client.grant_types:
+            return client.refresh_token_seconds or self._settings.refresh_token_seconds
+        return self.access_seconds(client)
+
     def drawn_up(self, client: Client, user: User, session: Session, allowed: Allowed, *, wait: float) -> Grant:
         """A grant that is stored nowhere yet. wait: seconds until it is collected, at most."""
         now = self._clock()
-        life: float = self.access_seconds(client)
-        if "refresh_token" in client.grant_types:
-            life = client.refresh_token_seconds or self._settings.refresh_token_seconds
         return Grant(
             id=ids.public_id("gr"),
             client_id=client.id,
             created_at=now,
-            expires_at=now + wait + life,
+            expires_at=now + wait + self._life(client),
             user_id=user.id,
             session_sid=session.sid,
             scopes=allowed.scopes,
@@ -142,6 +145,7 @@ class IssueGrant:
             _check_verifier(found.code_challenge, verifier)
             must_prove(grant.confirmation, confirmation)
             user = self.good_for(client, grant)
+            grant = as_registered(client, grant)
             chosen = narrowed_audiences(audiences, grant.audiences)
         except Refused:
             if self._repo.consume(AuthorizationCode, found.id) is None:
@@ -163,13 +167,14 @@ class IssueGrant:
         Raises Refused(invalid_grant) for everybody else, and revokes what the one got.
         """
         # An app that authenticates may change its key; one that cannot is known by it alone (RFC 9449 5, RFC 8705 4).
-        stored = replace(grant, confirmation=dict(confirmation or {}) if client.is_public else {})
+        bound, ends_at = dict(confirmation or {}) if client.is_public else {}, self._clock() + self._life(client)
+        stored = replace(grant, confirmation=bound, expires_at=min(grant.expires_at, ends_at))
         event = self._audit.event(
             "grant.issued", actor=user.id, subject=client.id, grant=grant.id, scopes=" ".join(grant.scopes)
         )
         token = ids.secret() if "refresh_token" in client.grant_types else None
         # The grant comes last: without it nothing of the rest is good, so a crash half-way leaves nothing alive.
-        also = [event, *([family_member(token, grant, self._clock())] if token else ()), stored]
+        also = [event, *([family_member(token, stored, self._clock())] if token else ()), stored]
         try:
             if self._repo.consume(type(waiting), waiting.id, also) is None:
                 raise self._reused(client, grant)
@@ -178,6 +183,9 @@ class IssueGrant:
             # first all the same, and what it gets is dead.
             pass
         self._audit.stored(event)
+        if self._taken_back(client, user):  # looked at once more: while nothing was stored there was nothing to end
+            self._live.revoke(stored.id, "grant.revoked", actor=user.id, why="consent taken back")
+            raise invalid_grant("the person has taken the consent back")
         return Issued(stored, user, grant.scopes, audiences, token)
 
     def good_for(self, client: Client, grant: Grant) -> User:
@@ -187,12 +195,12 @@ class IssueGrant:
         user = self._live.user_of(grant, unborn=True)
         if user is None:
             raise not_live()
-        if grant.created_at < client.created_at:
-            raise invalid_grant("the code was issued to an earlier client of the same id")
-        taken_back = client.consent == "ask" and self._repo.get(Consent, consent_id(user.id, client.id)) is None
-        if taken_back:
+        if self._taken_back(client, user):
             raise invalid_grant("the person has taken the consent back")
         return user
+
+    def _taken_back(self, client: Client, user: User) -> bool:
+        return client.consent == "ask" and self._repo.get(Consent, consent_id(user.id, client.id)) is None
 
     def _reused(self, client: Client, grant: Grant) -> Refused:
         self._live.revoke_reused(grant, actor=client.id, why="code used twice")
@@ -201,6 +209,23 @@ class IssueGrant:
 
 def family_member(token: str, grant: Grant, now: float) -> RefreshToken:
     return RefreshToken(ids.digest(token), grant.id, grant.client_id, now, grant.expires_at)
+
+
+def as_registered(client: Client, grant: Grant) -> Grant:
+    """The grant as far as the app may have it today: an operator may have taken something from it since, or demand more of
+    the sign-in. Raises Refused(invalid_grant)."""
+    if grant.created_at < client.created_at:
+        raise invalid_grant("it was issued to an earlier client of the same id")
+    if client.second_factor_required and not had_second_factor(grant.amr):
+        raise invalid_grant("the app demands a second factor, and the sign-in behind it had none")
+    # offline_access needs no registration: it comes with refresh tokens.
+    scopes = tuple(one for one in grant.scopes if one in client.scopes or one == "offline_access")
+    audiences = tuple(one for one in grant.audiences if one in client.audiences)
+    if (scopes, audiences) == (grant.scopes, grant.audiences):
+        return grant
+    if not set(scopes) - {"offline_access"}:
+        raise invalid_grant("the app is registered for none of its scopes any more")
+    return replace(grant, scopes=scopes, audiences=audiences)
 
 
 def must_prove(bound: Mapping[str, str], proved: Mapping[str, str] | None) -> None:

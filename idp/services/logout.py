@@ -6,7 +6,7 @@ Leaves ending to sessions, handing the notes over to deliver_logout, and what is
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from idp.base import ids
@@ -65,12 +65,22 @@ class Logout:
                 next_at=now,
                 expires_at=now + KEEP_TRYING_SECONDS,
             )
-            try:
-                self._repo.insert(delivery)
-            except Duplicate:
-                continue
-            made.append(delivery)
+            stored = self._stored(delivery)
+            if stored is not None:
+                made.append(stored)
         return made
+
+    def _stored(self, delivery: LogoutDelivery) -> LogoutDelivery | None:
+        """None when such a note waits already. One that came to its end was for an earlier end: a person who proves themselves
+        anew while another tab signs out goes on with the same sid."""
+        try:
+            self._repo.insert(delivery)
+            return delivery
+        except Duplicate:
+            known = self._repo.get(LogoutDelivery, delivery.id)
+        if known is None or known.state == "waiting":
+            return None
+        return self._repo.replace_if(replace(delivery, version=known.version))
 
     def hurry(self, deliveries: Sequence[LogoutDelivery]) -> None:
         """They may go out now. Without this they go out a moment later."""

@@ -4,6 +4,7 @@ Leaves which clients are accepted to idp.services.check_client, reading SAML met
 tokens to idp.services.issue_grant.
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -36,6 +37,8 @@ class Apps:
         self._audit = audit
         self._seal = seal
         self._around = around or Surroundings()
+        self._count = itertools.count(1)
+        self.changes = 0  # another number after each change of a client by this process
 
     # ---------------------------------------------------------------- OIDC clients
 
@@ -89,6 +92,7 @@ class Apps:
             self._repo.insert(stored)
         except Duplicate:
             raise Refused("client_taken", "A client with this id exists.", status=409) from None
+        self.changes = next(self._count)
         self._audit.record(event, actor=actor, subject=client.id, name=client.name, **(detail or {}))
         return stored, secret
 
@@ -143,12 +147,18 @@ class Apps:
         return self._replace(replace(before, **_NO_OLD_SECRET), "client.secret_retired", actor)  # type: ignore[arg-type]
 
     def remove_client(self, client_id: str, *, actor: str) -> None:
-        """With all its grants and consents: a later client of the same id inherits nothing."""
+        """With all its grants and consents: a later client of the same id inherits nothing, also when we are cut off here."""
+        self._existing(client_id)
+        self._forget(client_id)
         if not self._repo.delete(Client, client_id):
             raise Refused("unknown_client", "There is no such client.", status=404)
+        self.changes = next(self._count)
+        self._forget(client_id)  # what came in between
+        self._audit.record("client.removed", actor=actor, subject=client_id)
+
+    def _forget(self, client_id: str) -> None:
         self._repo.delete_where(Grant, client_id=client_id)
         self._repo.delete_where(Consent, client_id=client_id)
-        self._audit.record("client.removed", actor=actor, subject=client_id)
 
     def _existing(self, client_id: str) -> Client:
         found = self.client(client_id)
@@ -173,6 +183,7 @@ class Apps:
         stored = self._repo.replace_if(client)
         if stored is None:
             raise changed_meanwhile()
+        self.changes = next(self._count)
         self._audit.record(event, actor=actor, subject=client.id, **detail)
         return stored
 

@@ -19,6 +19,7 @@ from idp.domain.relying import Client
 from idp.ports import Duplicate, Repository
 from idp.services.issue_grant import (
     Issued,
+    as_registered,
     family_member,
     invalid_grant,
     must_prove,
@@ -65,8 +66,9 @@ class RefreshGrant:
         successor = self._successor(token)
         if found.consumed_at is not None:
             self._must_be_a_retry(client, grant, found, successor)
-        kept = narrowed_scopes(scopes, grant.scopes)
-        chosen = narrowed_audiences(audiences, grant.audiences)
+        left = as_registered(client, grant)
+        kept = narrowed_scopes(scopes, left.scopes)
+        chosen = narrowed_audiences(audiences, left.audiences)
         if found.consumed_at is None:
             if not rules(client).rotate_refresh:
                 return Issued(grant, user, kept, chosen, token)

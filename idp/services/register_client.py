@@ -6,7 +6,6 @@ what an operator has given stays when the app changes its registration.
 """
 
 import hmac
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, NoReturn
@@ -22,7 +21,8 @@ from idp.domain.metadata import CODE, DEVICE, bad, has_secret, is_private_use
 from idp.domain.relying import Client, InitialAccessToken
 from idp.services.initial_tokens import InitialTokens
 from idp.services.manage_apps import Apps
-from idp.services.throttle import Throttles
+from idp.services.subjects import sector
+from idp.services.throttle import Throttles, origin
 
 PEOPLE_GRANTS = (CODE, DEVICE)
 SELF_GRANTS = (*PEOPLE_GRANTS, "refresh_token", "client_credentials")
@@ -137,11 +137,14 @@ class Registration:
             self._refuse(token, refusals, f"client {client_id[:100]!r}: not its registration access token")
         return client
 
-    def change(self, client: Client, own: Mapping[str, Any]) -> Registered:
+    def change(self, client: Client, own: Mapping[str, Any], address: str) -> Registered:
         """own replaces everything that the app has said before (RFC 7592 2.2).
 
-        Raises Refused(invalid_client_metadata | invalid_redirect_uri | invalid_token | changed_meanwhile).
+        Raises Refused(invalid_client_metadata | invalid_redirect_uri | invalid_token | changed_meanwhile | too_many_attempts).
         """
+        if own.get("sector_identifier_uri"):  # it makes us ask another server, like a registration
+            self._throttles.check(_key("register", address))
+            self._throttles.fail(_key("register", address), self._settings.burst)
         for _ in range(TRIES):
             wanted = self._as_asked(client, own)
             try:
@@ -178,6 +181,7 @@ class Registration:
         wanted = replace(before, **given)
         self._check_grants(wanted, before)
         self._check_scopes(wanted, before)
+        self._check_names(wanted, before)
         return replace(wanted, pkce_required=before.pkce_required or wanted.is_public)
 
     def _check_grants(self, wanted: Client, before: Client) -> None:
@@ -186,14 +190,28 @@ class Registration:
         for grant in wanted.grant_types:
             if grant not in SELF_GRANTS and grant not in before.grant_types:
                 raise bad("grant_types", f"an app that registers itself may have {', '.join(SELF_GRANTS)}")
-        if "client_credentials" not in wanted.grant_types or "client_credentials" in before.grant_types:
+        if "client_credentials" not in wanted.grant_types:
             return
-        # No person allows what a client does for itself, so nothing is allowed: it can prove who it is, and no more.
-        if wanted.scopes or set(wanted.grant_types) & set(PEOPLE_GRANTS):
+        # No person allows what a client does for itself, so nothing is allowed: it can prove who it is, and no more. Only
+        # what an operator has put beside it stays, and nothing comes to that.
+        given = before if "client_credentials" in before.grant_types else None
+        people = set(wanted.grant_types) & set(PEOPLE_GRANTS)
+        if set(wanted.scopes) - set(given.scopes if given else ()) or people - set(given.grant_types if given else ()):
             raise bad(
                 "grant_types",
                 "an app that registers itself may have client_credentials without a scope and without other grants only",
             )
+
+    def _check_names(self, wanted: Client, before: Client) -> None:
+        """Pairwise names are those of a host, and nothing shows here that it is the app's own: only the code that is sent
+        there does. So there is no way around it, and no moving to it with tokens in hand (OIDC Core 8.1, 12.2)."""
+        if wanted.subject_type != "pairwise":
+            return
+        same = before.subject_type == "pairwise" and sector(wanted) == sector(before)
+        if before.grant_types and not same:
+            raise bad("subject_type", "the names of people would be others than before; register anew")
+        if DEVICE in wanted.grant_types and not (same and DEVICE in before.grant_types):
+            raise bad("subject_type", "an app that registers itself for devices knows people by public names")
 
     def _check_scopes(self, wanted: Client, before: Client) -> None:
         allowed = {*self._settings.scopes, *before.scopes}
@@ -251,10 +269,4 @@ def _place(given: Mapping[str, Any]) -> str:
 
 
 def _key(kind: str, address: str) -> str:
-    """One for a whole IPv6 network: anybody at home has 2^64 addresses."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return f"{kind}:{address[:100]}"
-    network = ipaddress.ip_network((found, 64 if found.version == 6 else 32), strict=False)
-    return f"{kind}:{network.network_address}"
+    return f"{kind}:{origin(address)}"

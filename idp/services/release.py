@@ -41,6 +41,10 @@ class Release:
         names.update(mark for mark, marked in COMPANIONS.items() if marked in names)
         return {"sub": self._subjects.of(client, user.id), **shown(about, names, client)}
 
+    def sid(self, client: Client, sid: str) -> str:
+        """The session as this app knows it."""
+        return self._subjects.sid(client, sid)
+
     def to_ask_for(self, client: Client, asked: Asked, scopes: tuple[str, ...]) -> tuple[str, ...]:
         """The scopes that the person must be asked about besides `scopes`, when an app asks for claims by their names:
         one for each claim that none of `scopes` releases. Nothing for claims that it will not get anyway."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from idp.base import ids
 from idp.base.clock import Clock
 from idp.base.config import SignIn as SignInSettings
-from idp.domain.attempt import Proof
+from idp.domain.attempt import Proof, outdated
 from idp.domain.grant import Grant
 from idp.domain.session import Session
 from idp.domain.user import User
@@ -18,6 +18,7 @@ from idp.services.logout import Logout
 from idp.services.record_audit import Audit
 
 TOUCH_SECONDS = 60.0
+MANY = 100_000  # of one person: whoever has come by a password could make more than a page of them
 
 
 class Sessions:
@@ -38,9 +39,14 @@ class Sessions:
         if session is None or self._clock() - session.last_seen_at > self._settings.idle_seconds:
             return None
         user = self._repo.get(User, session.user_id)
-        if user is None or user.disabled:
+        # Looked at although a changed password ends all sessions: one may just have been made, or that been cut off.
+        if user is None or user.disabled or outdated(session, user):
             return None
         return self._touched(session), user
+
+    def left_behind(self, handle: str) -> Session | None:
+        """The session behind a cookie, also when it was not used for too long: what hangs on it is not over by that."""
+        return self._repo.get(Session, ids.digest(handle))
 
     def _touched(self, session: Session) -> Session:
         now = self._clock()
@@ -91,7 +97,7 @@ class Sessions:
     def end(self, session: Session, *, actor: str) -> tuple[str, ...]:
         """Gives the ids of the apps that this session signed in to. One that has not collected its tokens yet counts: it
         may do so at this very moment."""
-        grants = self._repo.find(Grant, limit=100_000, session_sid=session.sid)
+        grants = self._repo.find(Grant, limit=MANY, session_sid=session.sid)
         apps = tuple(dict.fromkeys([*session.apps, *(grant.client_id for grant in grants)]))
         # The notes first: if we are cut off here, apps hear of an end that the person wanted; the other way round never.
         notes = self._logout.note(session, apps) if self._logout is not None and apps else []
@@ -105,14 +111,14 @@ class Sessions:
 
     def end_all(self, user_id: str, *, actor: str) -> None:
         """Every session and every grant of the user, those for offline use too."""
-        for session in self._repo.find(Session, user_id=user_id):
+        for session in self._repo.find(Session, limit=MANY, user_id=user_id):
             self.end(session, actor=actor)
         self.revoke_grants(user_id=user_id)
 
     def revoke_grants(self, *, session_sid: str | None = None, user_id: str | None = None) -> None:
         """Those that hang on a session (not the ones for offline use, they outlive it), or all of a user."""
         where = {"session_sid": session_sid} if session_sid is not None else {"user_id": user_id}
-        found = self._repo.find(Grant, limit=100_000, **where)
+        found = self._repo.find(Grant, limit=MANY, **where)
         self._revoke([grant for grant in found if session_sid is None or not grant.offline])
 
     def _revoke(self, grants: list[Grant]) -> None:
@@ -125,5 +131,5 @@ class Sessions:
 
     def of(self, user_id: str) -> list[Session]:
         """Live sessions, the one seen last first."""
-        found = self._repo.find(Session, user_id=user_id)
+        found = self._repo.find(Session, limit=MANY, user_id=user_id)
         return sorted(found, key=lambda session: -session.last_seen_at)

@@ -22,7 +22,7 @@ from idp.services.link_login import AskOwner, Known, LinkLogin
 from idp.services.manage_users import Users
 from idp.services.record_audit import Audit
 from idp.services.sessions import Sessions
-from idp.services.throttle import Throttles
+from idp.services.throttle import Throttles, origin
 
 ADDRESS_FREE_FAILURES = 50
 
@@ -69,12 +69,13 @@ class SignIn(Attempts):
         # By what was typed, not by whose it is: else a block that an address shares with a user name, or with another
         # spelling of it, would tell which accounts there are.
         account = f"password:{ids.digest(login_key(login))[:32]}"
-        self._throttles.check(account, f"password-from:{address}")
+        place = f"password-from:{origin(address)}"
+        self._throttles.check(account, place)
         allowed = self.local_login_allowed(user)
         matches, fresh = self._passwords.verify(password, user.password_hash if user and allowed else None)
         if user is None or not matches or user.disabled or not self._fits_owner(attempt, user):
             self._throttles.fail(account)
-            self._throttles.fail(f"password-from:{address}", ADDRESS_FREE_FAILURES)
+            self._throttles.fail(place, ADDRESS_FREE_FAILURES)
             self._audit.record(
                 "sign_in.failed", actor="anonymous", subject=user.id if user else "unknown", by="password"
             )
@@ -201,12 +202,13 @@ class SignIn(Attempts):
                 return
 
     def finish(
-        self, attempt: LoginAttempt, session: Session | None, user_agent: str
+        self, attempt: LoginAttempt, session: Session | None, user_agent: str, left: Session | None = None
     ) -> tuple[LoginAttempt, str | None]:
         """All steps are done: join a waiting login, make or step up the session, close the attempt.
 
-        session: the live session of this browser, whoever it belongs to. Gives the finished attempt and the new session
-        handle, None when the session stays as it is.
+        session: the live session of this browser, whoever it belongs to; left: one that it was not used for too long, which
+        goes on or ends like a live one, as apps still hang on it. Gives the finished attempt and the new session handle,
+        None when the session stays as it is.
         """
         due = Step.DENIED if attempt.denied else Step.DONE
         proof = self.expect(attempt, session, due).proof
@@ -218,7 +220,7 @@ class SignIn(Attempts):
             return closed, None
         if attempt.waiting is not None:
             self._links.link_proven(fresh.user_id, attempt.waiting)
-        made, handle = self._sessions.establish(fresh, session, user_agent)
+        made, handle = self._sessions.establish(fresh, session or left, user_agent)
         self._audit.record(
             "sign_in.succeeded",
             actor=fresh.user_id,

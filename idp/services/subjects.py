@@ -1,6 +1,7 @@
-"""The `sub` by which an app knows a person (OIDC Core 8): the user id, or for pairwise apps a name of its sector's own.
+"""The `sub` by which an app knows a person (OIDC Core 8): the user id, or for pairwise apps a name of its sector's own; and
+the `sid` by which it knows a session, for the same reason.
 
-Two sectors cannot find out that they speak of the same person. Leaves what else an app learns to services.release.
+From neither can two sectors find out that they speak of the same person. Leaves what else an app learns to services.release.
 """
 
 import hashlib
@@ -8,15 +9,18 @@ import hmac
 from urllib.parse import urlsplit
 
 from idp.base.net import is_loopback_url
+from idp.crypto.renaming import original, renamed
 from idp.crypto.seal import Seal
 from idp.domain.relying import Client
 
 PURPOSE = "pairwise subjects"
+SESSION_PURPOSE = "pairwise sessions"
 
 
 class Subjects:
     def __init__(self, seal: Seal) -> None:
         self._key = seal.derive(PURPOSE)
+        self._session_key = seal.derive(SESSION_PURPOSE)
 
     def of(self, client: Client, user_id: str) -> str:
         """64 hexadecimal digits for a pairwise client: no two of them differ only in case, which some apps overlook."""
@@ -25,6 +29,20 @@ class Subjects:
         where = sector(client)
         said = f"{len(where)}:{where}|{user_id}".encode()  # the length, so that no two pairs read the same
         return hmac.new(self._key, said, hashlib.sha256).hexdigest()
+
+    def sid(self, client: Client, sid: str) -> str:
+        """How this app calls a session: a pairwise one as no other sector does."""
+        if client.subject_type != "pairwise":
+            return sid
+        key = self._of_sector(client)
+        return renamed(key, sid) or hmac.digest(key, sid.encode(), "sha256").hex()
+
+    def session(self, client: Client, said: str) -> str | None:
+        """The sid of the session that this app calls so, if there can be one."""
+        return said if client.subject_type != "pairwise" else original(self._of_sector(client), said)
+
+    def _of_sector(self, client: Client) -> bytes:
+        return hmac.digest(self._session_key, sector(client).encode(), "sha256")
 
     def names(self, client: Client, subject: str, user_id: str) -> bool:
         """Is `subject`, as this client knows it, that user?"""

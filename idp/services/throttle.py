@@ -1,5 +1,6 @@
 """Counts failures per key in the store, so that all nodes and browsers share them."""
 
+import ipaddress
 import math
 
 from idp.base.clock import Clock
@@ -45,3 +46,16 @@ class Throttles:
 
     def clear(self, key: str) -> None:
         self._repo.delete(Throttle, key)
+
+
+def origin(address: str) -> str:
+    """What counts as one place: a whole IPv6 network, as anybody at home has 2^64 addresses; IPv4 however it is written."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:100]
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is None:
+            return str(ipaddress.ip_network((found, 64), strict=False).network_address)
+        found = found.ipv4_mapped
+    return str(found)

@@ -23,7 +23,6 @@ from idp.http.parts import parts
 from idp.http.render import has_text, page
 from idp.http.security import check_csrf, form_field
 from idp.services.change_password import change_own_password
-from idp.services.live_grants import LiveGrants
 from idp.web.consent_pages import ScopeInWords, in_words
 from idp.web.device import device
 
@@ -114,7 +113,7 @@ def end_other_sessions() -> AnyResponse:
 
 
 def _sessions(current: Session, user: User) -> list[SessionLine]:
-    names = {client.id: client.name for client in parts().apps.clients()}
+    names = {line.id: line.name for line in parts().app_list.all()}
     apps: dict[str, dict[str, None]] = {}
     for grant in parts().repo.find(Grant, user_id=user.id):
         if grant.session_sid and grant.client_id in names:
@@ -136,11 +135,7 @@ def take_back(consent_id: str) -> AnyResponse:
     _, user = signed_in()
     consent = parts().repo.get(Consent, consent_id)
     if consent is not None and consent.user_id == user.id:
-        p = parts()
-        p.repo.delete(Consent, consent.id)
-        live = LiveGrants(p.repo, p.clock, p.sessions, p.audit)
-        for grant in p.repo.find(Grant, user_id=user.id, client_id=consent.client_id):
-            live.revoke(grant.id, "grant.revoked", actor=user.id, why="consent taken back")
+        parts().allowed.take_back(user, consent.client_id)
     return redirect("/account", 303)
 
 

@@ -59,7 +59,8 @@ def _of_installation(installed: Installed) -> list[Point]:
     if not installed.apps:
         client = 'idp client add --name "My app" \\\n  --redirect-uri https://app.example.org/callback'
         sp = "idp sp add https://app.example.org/saml/metadata"
-        found.append(Point("no_app", commands=((None, client), ("home.no_app_saml", sp))))
+        cure = ("/admin/clients/new", "admin.new")
+        found.append(Point("no_app", commands=((None, client), ("home.no_app_saml", sp)), link=cure))
     if not installed.upstreams:
         add = (
             "idp upstream add oidc --id google \\\n  --set issuer=https://accounts.google.com \\\n"

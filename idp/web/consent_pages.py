@@ -55,7 +55,7 @@ def answer_consent(handle: str) -> AnyResponse:
 
 def in_words(scope: str) -> ScopeInWords:
     key = f"scope.{scope}"
-    if has_text(key):
+    if has_text(key) and scope != "other":  # that one is the sentence for all that have no words
         return ScopeInWords(scope, text(key))
     own = parts().scopes.words(scope)
     return ScopeInWords(scope, text("scope.other", scope=scope) if own is None else escape(own))

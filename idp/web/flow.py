@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from idp.base.errors import Refused
 from idp.domain.attempt import LoginAttempt, Step
-from idp.http.browser import browser_digest, current_session, last_way, remember_way, sign_browser_in
+from idp.http.browser import browser_digest, current_session, last_way, left_behind, remember_way, sign_browser_in
 from idp.http.parts import parts
 from idp.http.render import page, sentence, speak
 from idp.http.security import allow_form_target, check_csrf, form_field
@@ -142,7 +142,8 @@ def _link_page(attempt: LoginAttempt, shared: dict[str, object]) -> str:
 
 
 def _finish(handle: str, attempt: LoginAttempt) -> Response | AnyResponse:
-    closed, session_handle = parts().sign_in.finish(attempt, current_session(), request.headers.get("User-Agent", ""))
+    user_agent = request.headers.get("User-Agent", "")
+    closed, session_handle = parts().sign_in.finish(attempt, current_session(), user_agent, left_behind())
     if session_handle:
         sign_browser_in(session_handle)
         remember_way(closed.proof.provider_id if closed.proof else None)

@@ -85,7 +85,7 @@ def _installed(user: User) -> Installed:
         users=len(users),
         administrators=sum(1 for one in users if one.is_administrator and not one.disabled),
         # A client without a grant, as the companion's own, only asks about tokens: it is no app.
-        apps=sum(bool(client.grant_types) for client in p.apps.clients()) + len(p.apps.service_providers()),
+        apps=sum(bool(line.grant_types) for line in p.app_list.all()) + len(p.apps.service_providers()),
         upstreams=len(p.upstreams.for_sign_in()),
     )
 

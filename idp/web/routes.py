@@ -4,6 +4,7 @@ from flask import Flask
 
 from idp.http.machine import Endpoint
 from idp.web import (
+    account_apps,
     account_factor,
     account_pages,
     consent_pages,
@@ -25,6 +26,7 @@ def mount(app: Flask) -> None:
         consent_pages,
         setup_pages,
         account_pages,
+        account_apps,
         account_factor,
         home,
     ):

@@ -82,11 +82,35 @@ def test_private_addresses_are_refused_unless_allowed(base):
         "http://0.0.0.0/",
         "http://[::ffff:169.254.169.254]/",
         "http://224.0.0.1/",
+        "http://[fd00:ec2::254]/latest/meta-data",
+        "http://100.100.100.200/latest/meta-data",
+        "http://[2002:a9fe:a9fe::1]/",
+        "http://[64:ff9b::a9fe:a9fe]/",
     ],
 )
 def test_cloud_metadata_and_other_special_addresses_are_always_refused(url):
     with pytest.raises(Unreachable, match="private"):
         fetch("GET", url, HERE)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[fec0::1]/",
+        "http://[2002:7f00:1::1]/",
+        "http://[2002:a00:1::1]/",
+        "http://[fd00::1]/",
+        "http://[::ffff:10.0.0.1]/",
+        "http://[::127.0.0.1]/",
+        "http://[2001:0:4136:e378:8000:63bf:3fff:fdd2]/",
+        "http://100.64.0.1/",
+        "http://2130706433/",
+        "http://0x7f.1/",
+    ],
+)
+def test_no_spelling_of_a_private_address_passes_for_a_public_one(url):
+    with pytest.raises(Unreachable, match="private"):
+        fetch("GET", url, NetPolicy(allow_private=False))
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def lane(store="sqlite", proxies=0):
         store=SimpleNamespace(url=store),
         oidc=SimpleNamespace(external_keys=""),
     )
-    parts = SimpleNamespace(settings=settings, installation=SimpleNamespace(secure=False))
+    parts = SimpleNamespace(repo=None, settings=settings, installation=SimpleNamespace(https_only=False))
     both = frozenset({"GET", "POST"})
     table = [Endpoint(path, both, told, short=path != "/long") for path in ("/short", "/long", "/fetching", "/below/")]
     return Lane(table, parts, None)

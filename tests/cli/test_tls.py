@@ -13,10 +13,15 @@ import pytest
 import requests
 
 from tests.cli.test_certificate import write_pair
+from tests.peers.features import Library, RefusalError
+from tests.support.http_browser import PlainBrowser
 from tests.support.ports import free_port
 from tests.support.running import Running
-from tests.support.sheaf import IDP, QUICK
+from tests.support.sheaf import IDP, PASSWORD, QUICK, Person
+from tests.support.totp import Authenticator
+from tests.support.visitor import Visitor
 
+CALLBACK = "https://app.example.org/callback"
 pytestmark = pytest.mark.slow
 
 
@@ -37,9 +42,11 @@ class Installation:
         said: dict[str, str] = json.loads(self.process.log_text().splitlines()[-1])
         return said
 
-    def cli(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def cli(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         command = [IDP, *words, "--json", "--data", str(self.data)]
-        return subprocess.run(command, env=self.env, cwd=self.folder, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, input=stdin, env=self.env, cwd=self.folder, capture_output=True, text=True, check=False
+        )
 
     @property
     def trust(self) -> str:
@@ -102,6 +109,30 @@ def test_people_sign_in_over_https_with_cookies_that_stay_there(running: Install
     assert all(cookie.secure for cookie in page.cookies)
 
 
+@pytest.mark.peer
+def test_openid_client_signs_somebody_in_over_https(running: Installation) -> None:
+    words = ("--email", "ada@example.org", "--totp", "--password-stdin")
+    user = json.loads(running.cli("user", "add", "ada", *words, stdin=f"{PASSWORD}\n").stdout)
+    app = json.loads(running.cli("client", "add", "--name", "App", "--redirect-uri", CALLBACK).stdout)
+    ada = Person(user["id"], "ada", "ada@example.org", PASSWORD, Authenticator(user["totp_secret"]))
+    asked = {"issuer": running.issuer, "client_id": app["client_id"]}
+    auth = {"method": "client_secret_basic", "secret": app["client_secret"]}
+    visitor = Visitor(PlainBrowser([CALLBACK]), ada, trust=running.trust)
+
+    with Library(env={"NODE_EXTRA_CA_CERTS": running.trust}) as library:
+        told = library.do("configure", **asked, auth=auth)["metadata"]
+        params = {"redirect_uri": CALLBACK, "scope": "openid profile email"}
+        came = visitor.visit(library.do("authorize", params=params)["url"], "allow")
+        assert library.do("callback", **came)["claims"]["sub"] == ada.id
+        assert library.do("userinfo")["userinfo"]["email"] == ada.email
+    visitor.close()
+    endpoints = {value for name, value in told.items() if name.endswith(("_endpoint", "_uri", "_iframe"))}
+    assert len(endpoints) > 8
+    assert all(url.startswith(running.issuer) for url in endpoints), endpoints
+    with Library() as library, pytest.raises(RefusalError, match="fetch failed"):  # no trust, no sign-in
+        library.do("configure", **asked, auth=auth)
+
+
 def test_the_companion_takes_a_token_that_was_issued_over_https(running: Installation) -> None:
     """The companion asks for our keys and for the token's state: it must trust our own certificate for that."""
     words = ("client", "add", "--name", "Robot", "--grant", "client_credentials", "--scope", "documents.read")
@@ -122,8 +153,10 @@ def test_the_companion_takes_a_token_that_was_issued_over_https(running: Install
 @pytest.mark.parametrize("version", ["--http2", "--http1.1"])
 def test_forms_arrive_by_either_version(running: Installation, version: str) -> None:
     command = ["curl", "-sS", version, "--cacert", running.trust, f"{running.issuer}/token", "-d", "grant_type=none"]
-    told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout)
-    assert told["error"] == "invalid_client"
+    spoken = [*command, "-w", "\n%{http_version}"]
+    body, used = subprocess.run(spoken, capture_output=True, text=True, check=True, timeout=20).stdout.rsplit("\n", 1)
+    assert json.loads(body)["error"] == "invalid_client"
+    assert used == version.removeprefix("--http")
     chunked = subprocess.run(
         [*command, "-H", "Transfer-Encoding: chunked"], capture_output=True, text=True, check=True, timeout=20
     )

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.peers.features import Library, RefusalError
-from tests.support.http_browser import Page
-from tests.support.sheaf import Person, Sheaf
+from tests.peers.features import Library, RefusalError, add_app
+from tests.support.sheaf import Sheaf
+from tests.support.visitor import Visitor
 
 CALLBACK = "https://app.example.org/callback"
 SCOPE = "openid profile email"
@@ -25,19 +25,8 @@ def library() -> Iterator[Library]:
         yield library
 
 
-@pytest.fixture(scope="module")
-def ada(sheaf: Sheaf) -> Person:
-    return sheaf.add_user(full_name="Ada Lovelace", totp=True)
-
-
-def client(sheaf: Sheaf, *, public_keys: list[Any] | None = None, **settings: str) -> dict[str, Any]:
-    """A client that needs no consent. Settings are fields of Client."""
-    chosen = {"consent": "skip", "redirect_uris": CALLBACK, **settings}
-    words = [word for name, value in chosen.items() for word in ("--set", f"{name}={value}")]
-    if public_keys:
-        words += ["--set", f"jwks={json.dumps({'keys': public_keys})}"]
-    made: dict[str, Any] = sheaf.cli("client", "add", "--name", "Every feature", *words)
-    return made
+def client(sheaf: Sheaf, **settings: Any) -> dict[str, Any]:
+    return add_app(sheaf, settings.pop("redirect_uris", CALLBACK), **settings)
 
 
 def configure(
@@ -47,49 +36,40 @@ def configure(
     return library.do("configure", issuer=sheaf.issuer, client_id=made["client_id"], auth=auth, **more)
 
 
-def sign_in(library: Library, sheaf: Sheaf, person: Person, **params: str) -> Any:
+def sign_in(library: Library, ada: Visitor, **params: str) -> Any:
     url = library.do("authorize", params={"redirect_uri": CALLBACK, "scope": SCOPE, **params})["url"]
-    with sheaf.browser(CALLBACK) as browser:
-        page = browser.open(url)
-        page = page.submit(username=person.username, password=person.password)
-        page = page.submit(code=person.code())
-        return library.do("callback", **came_back(page))
-
-
-def came_back(page: Page) -> dict[str, Any]:
-    if page.status == 200 and page.document.forms and page.document.forms[0].action.startswith(CALLBACK):
-        page = page.submit()  # form_post: the browser's script would send it
-    assert page.url.startswith(CALLBACK), f"{page.url} {page.text[:500]}"
-    return {"url": page.url, **({"fields": page.posted} if page.posted else {})}
+    return library.do("callback", **ada.visit(url))
 
 
 @pytest.mark.parametrize("mode", ["query", "form_post"])
-def test_the_plain_code_flow(library: Library, sheaf: Sheaf, ada: Person, mode: str) -> None:
+def test_the_plain_code_flow(library: Library, sheaf: Sheaf, ada: Visitor, mode: str) -> None:
     configure(library, sheaf, client(sheaf))
 
-    result = sign_in(library, sheaf, ada, response_mode=mode)
+    result = sign_in(library, ada, response_mode=mode)
 
     assert result["claims"]["sub"] == ada.id
-    assert library.do("userinfo")["userinfo"]["email"] == ada.email
+    assert library.do("userinfo")["userinfo"]["email"] == ada.person.email
 
 
 @pytest.mark.parametrize("alg", ["RS256", "PS256", "ES256", "ES384", "Ed25519"])
-def test_private_key_jwt_and_id_tokens_in_each_algorithm(library: Library, sheaf: Sheaf, ada: Person, alg: str) -> None:
+def test_private_key_jwt_and_id_tokens_in_each_algorithm(
+    library: Library, sheaf: Sheaf, ada: Visitor, alg: str
+) -> None:
     key = library.do("make_key", alg=alg)
     made = client(sheaf, auth_method="private_key_jwt", id_token_signed_response_alg=alg, public_keys=[key["public"]])
     metadata = {"id_token_signed_response_alg": alg}
     configure(library, sheaf, made, "private_key_jwt", key=key["key"], metadata=metadata, check_signatures=True)
 
-    assert sign_in(library, sheaf, ada)["claims"]["sub"] == ada.id
+    assert sign_in(library, ada)["claims"]["sub"] == ada.id
 
 
-def test_client_secret_jwt(library: Library, sheaf: Sheaf, ada: Person) -> None:
+def test_client_secret_jwt(library: Library, sheaf: Sheaf, ada: Visitor) -> None:
     configure(library, sheaf, client(sheaf, auth_method="client_secret_jwt"), "client_secret_jwt")
 
-    assert sign_in(library, sheaf, ada)["claims"]["sub"] == ada.id
+    assert sign_in(library, ada)["claims"]["sub"] == ada.id
 
 
-def test_a_pushed_signed_request_with_a_signed_answer(library: Library, sheaf: Sheaf, ada: Person) -> None:
+def test_a_pushed_signed_request_with_a_signed_answer(library: Library, sheaf: Sheaf, ada: Visitor) -> None:
     key = library.do("make_key", alg="ES256")
     made = client(
         sheaf,
@@ -105,10 +85,10 @@ def test_a_pushed_signed_request_with_a_signed_answer(library: Library, sheaf: S
         library, sheaf, made, "private_key_jwt", key=key["key"], metadata=metadata, par=True, jar=key["key"], jarm=True
     )
 
-    assert sign_in(library, sheaf, ada)["claims"]["sub"] == ada.id
+    assert sign_in(library, ada)["claims"]["sub"] == ada.id
 
 
-def test_the_fapi_2_profile_with_dpop(library: Library, sheaf: Sheaf, ada: Person) -> None:
+def test_the_fapi_2_profile_with_dpop(library: Library, sheaf: Sheaf, ada: Visitor) -> None:
     key = library.do("make_key", alg="ES256")
     made = client(
         sheaf,
@@ -123,7 +103,7 @@ def test_the_fapi_2_profile_with_dpop(library: Library, sheaf: Sheaf, ada: Perso
     metadata = {"id_token_signed_response_alg": "ES256"}
     configure(library, sheaf, made, "private_key_jwt", key=key["key"], metadata=metadata, par=True, dpop="ES256")
 
-    result = sign_in(library, sheaf, ada, scope=f"{SCOPE} offline_access", prompt="consent")
+    result = sign_in(library, ada, scope=f"{SCOPE} offline_access", prompt="consent")
     refreshed = library.do("refresh")
 
     assert result["tokens"]["token_type"] == "dpop"
@@ -135,7 +115,7 @@ def test_the_fapi_2_profile_with_dpop(library: Library, sheaf: Sheaf, ada: Perso
 
 
 @pytest.mark.parametrize("alg", ["RSA-OAEP-256", "ECDH-ES"])
-def test_id_tokens_and_userinfo_signed_and_encrypted(library: Library, sheaf: Sheaf, ada: Person, alg: str) -> None:
+def test_id_tokens_and_userinfo_signed_and_encrypted(library: Library, sheaf: Sheaf, ada: Visitor, alg: str) -> None:
     key = library.do("make_key", alg=alg)
     metadata = {
         "id_token_encrypted_response_alg": alg,
@@ -148,39 +128,39 @@ def test_id_tokens_and_userinfo_signed_and_encrypted(library: Library, sheaf: Sh
     decrypt = {"key": key["key"], "kid": key["key"]["kid"], "encs": ["A256GCM"]}
     configure(library, sheaf, made, metadata=metadata, decrypt=decrypt)
 
-    result = sign_in(library, sheaf, ada)
+    result = sign_in(library, ada)
 
     assert result["tokens"]["id_token"].count(".") == 4
-    assert library.do("userinfo")["userinfo"]["email"] == ada.email
+    assert library.do("userinfo")["userinfo"]["email"] == ada.person.email
 
 
-def test_pairwise_subjects_and_opaque_tokens(library: Library, sheaf: Sheaf, ada: Person) -> None:
+def test_pairwise_subjects_and_opaque_tokens(library: Library, sheaf: Sheaf, ada: Visitor) -> None:
     configure(library, sheaf, client(sheaf, subject_type="pairwise", access_token_format="opaque"))
 
-    result = sign_in(library, sheaf, ada)
+    result = sign_in(library, ada)
     told = library.do("introspect")["introspection"]
 
-    assert result["claims"]["sub"] not in (ada.id, ada.username)
+    assert result["claims"]["sub"] not in (ada.id, ada.person.username)
     assert library.do("userinfo")["userinfo"]["sub"] == told["sub"] == result["claims"]["sub"]
     assert "." not in result["tokens"]["access_token"]
 
 
-def test_single_claims_and_a_stronger_sign_in_are_asked_for(library: Library, sheaf: Sheaf, ada: Person) -> None:
+def test_single_claims_and_a_stronger_sign_in_are_asked_for(library: Library, sheaf: Sheaf, ada: Visitor) -> None:
     configure(library, sheaf, client(sheaf))
     mfa = "https://refeds.org/profile/mfa"
     claims = {"id_token": {"acr": {"essential": True, "values": [mfa]}, "auth_time": {"essential": True}}}
 
-    result = sign_in(library, sheaf, ada, claims=json.dumps(claims), max_age="300", display="page", ui_locales="de en")
+    result = sign_in(library, ada, claims=json.dumps(claims), max_age="300", display="page", ui_locales="de en")
 
     assert result["claims"]["acr"] == mfa
     assert "auth_time" in result["claims"]
 
 
-def test_a_retried_refresh_gives_the_same_successor(library: Library, sheaf: Sheaf, ada: Person) -> None:
+def test_a_retried_refresh_gives_the_same_successor(library: Library, sheaf: Sheaf, ada: Visitor) -> None:
     scope = f"{SCOPE} offline_access"
     made = client(sheaf, grant_types="authorization_code refresh_token", scopes=scope)
     configure(library, sheaf, made)
-    first = sign_in(library, sheaf, ada, scope=scope, prompt="consent")["tokens"]["refresh_token"]
+    first = sign_in(library, ada, scope=scope, prompt="consent")["tokens"]["refresh_token"]
 
     one, again = library.do("refresh", token=first), library.do("refresh", token=first)
 
@@ -191,32 +171,23 @@ def test_a_retried_refresh_gives_the_same_successor(library: Library, sheaf: She
     assert refusal.value.error == "invalid_grant"
 
 
-def test_a_device_without_a_browser(library: Library, sheaf: Sheaf, ada: Person) -> None:
+def test_a_device_without_a_browser(library: Library, sheaf: Sheaf, ada: Visitor) -> None:
     grant = "urn:ietf:params:oauth:grant-type:device_code"
     configure(library, sheaf, client(sheaf, grant_types=grant, redirect_uris=""))
     asked = library.do("device", params={"scope": SCOPE})
 
-    with sheaf.browser() as browser:
-        page = browser.open(asked["verification_uri_complete"])
-        for _ in range(5):
-            names = {name for form in page.document.forms for name in form.names}
-            if "user_code" in names:
-                page = page.submit()
-            elif "password" in names:
-                page = page.submit(username=ada.username, password=ada.password)
-            elif "code" in names and "/flow/" in page.url:
-                page = page.submit(code=ada.code())
-        assert asked["user_code"] in page.text, page.text
-        page.submit("allow")
+    question = ada.through(asked["verification_uri_complete"], answer=None)
+    assert asked["user_code"] in question.text, question.text
+    question.submit("allow")
 
     assert library.do("poll")["claims"]["sub"] == ada.id
 
 
-def test_a_token_is_exchanged_for_a_narrower_one(library: Library, sheaf: Sheaf, ada: Person) -> None:
+def test_a_token_is_exchanged_for_a_narrower_one(library: Library, sheaf: Sheaf, ada: Visitor) -> None:
     grant = "urn:ietf:params:oauth:grant-type:token-exchange"
     made = client(sheaf, grant_types=f"authorization_code {grant}", audiences="urn:a urn:b", scopes=f"{SCOPE} read")
     configure(library, sheaf, made)
-    mine = sign_in(library, sheaf, ada, scope=f"{SCOPE} read")["tokens"]["access_token"]
+    mine = sign_in(library, ada, scope=f"{SCOPE} read")["tokens"]["access_token"]
     subject = {"subject_token": mine, "subject_token_type": "urn:ietf:params:oauth:token-type:access_token"}
 
     got = library.do("exchange", params={**subject, "scope": "read", "resource": "urn:a"})["tokens"]
@@ -244,10 +215,8 @@ def test_revocation_and_signed_introspection(library: Library, sheaf: Sheaf) -> 
     assert library.do("introspect")["introspection"]["active"] is False
 
 
-def test_an_app_registers_itself(library: Library, start_sheaf: Any) -> None:
-    sheaf = start_sheaf(env={"IDP_REGISTRATION__MODE": "token"})
-    ada = sheaf.add_user(full_name="Ada Lovelace", totp=True)
-    token = sheaf.cli("registration", "token", "add", "--name", "test")["token"]
+def test_an_app_registers_itself(library: Library, special: Sheaf, grace: Visitor) -> None:
+    token = special.cli("registration", "token", "add", "--name", "openid-client")["token"]
     metadata = {
         "client_name": "Registered by itself",
         "redirect_uris": [CALLBACK],
@@ -255,11 +224,9 @@ def test_an_app_registers_itself(library: Library, start_sheaf: Any) -> None:
         "contacts": ["dev@example.org"],
     }
 
-    told = library.do("register", issuer=sheaf.issuer, metadata=metadata, initial_access_token=token)
+    told = library.do("register", issuer=special.issuer, metadata=metadata, initial_access_token=token)
     url = library.do("authorize", params={"redirect_uri": CALLBACK, "scope": SCOPE})["url"]
-    with sheaf.browser(CALLBACK) as browser:
-        page = browser.open(url).submit(username=ada.username, password=ada.password).submit(code=ada.code())
-        result = library.do("callback", **came_back(page.submit("allow")))
+    result = library.do("callback", **grace.visit(url))
 
     assert told["client"]["client_name"] == "Registered by itself"
-    assert result["claims"]["sub"] == ada.id
+    assert result["claims"]["sub"] == grace.id

@@ -147,6 +147,7 @@ def test_nobody_but_the_app_uses_up_its_jti(house: House, keyed: App) -> None:
     [
         {"typ": "dpop+jwt"},
         {"typ": "oauth-authz-req+jwt"},
+        {"typ": "authorization-grant+jwt"},
         {"typ": "at+jwt"},
         {"typ": 7},
         {"crit": ["exp"]},

@@ -398,16 +398,30 @@ def test_no_address_is_fetched_that_is_not_registered(house: House, shop: App, a
     assert fetched == []
 
 
-def test_an_address_may_say_the_hash_of_what_is_there(house: House, shop: App, at_address: Any) -> None:
-    person, body = house.person(), KEYS.sign(claims(house, shop)).encode()
-    fetched = at_address(ELSEWHERE, body)
-    fits = b64(hashlib.sha256(body).digest()).decode()
-    assert "code" in sent_back(ask(person.browser, shop, request_uri=f"{ELSEWHERE}#{fits}"))
+@pytest.mark.parametrize("registered", [ELSEWHERE, f"{ELSEWHERE}#{b64(hashlib.sha256(b'').digest()).decode()}"])
+def test_a_fragment_says_nothing_of_a_request_that_is_signed(house: House, at_address: Any, registered: str) -> None:
+    """The Foundation's `oidcc-request-uri-signed-rs256` registers a hash before it has made the request."""
+    app, person = house.client("early", jwks=KEYS.jwks, request_uris=(registered,)), house.person()
+    fetched = at_address(ELSEWHERE, KEYS.sign(claims(house, app)).encode())
+    assert "code" in sent_back(ask(person.browser, app, request_uri=registered))
     assert fetched == [ELSEWHERE]
-    other = b64(hashlib.sha256(b"").digest()).decode()
-    answer = ask(person.browser, shop, request_uri=f"{ELSEWHERE}#{other}", **OUTSIDE)
-    assert error_of(answer) == "invalid_request_uri"
-    assert "code" in sent_back(ask(person.browser, shop, request_uri=f"{ELSEWHERE}#v2"))
+
+
+def test_an_unsigned_request_must_have_the_hash_that_its_address_says(house: House, at_address: Any) -> None:
+    app = house.client("plain", request_object_signing_alg="none", request_uris=(ELSEWHERE,))
+    person, body = house.person(), unsigned(claims(house, app)).encode()
+    at_address(ELSEWHERE, body)
+    fits, other = (b64(hashlib.sha256(one).digest()).decode() for one in (body, b""))
+    assert "code" in sent_back(ask(person.browser, app, request_uri=f"{ELSEWHERE}#{fits}"))
+    assert error_of(ask(person.browser, app, request_uri=f"{ELSEWHERE}#{other}", **OUTSIDE)) == "invalid_request_uri"
+    assert "code" in sent_back(ask(person.browser, app, request_uri=f"{ELSEWHERE}#v2"))
+
+
+def test_a_request_may_lie_on_this_device_if_that_is_registered(house: House, at_address: Any) -> None:
+    near = "http://127.0.0.1:9/requests/1"
+    app = house.client("near", jwks=KEYS.jwks, request_uris=(near,))
+    at_address(near, KEYS.sign(claims(house, app)).encode())
+    assert "code" in sent_back(ask(house.person().browser, app, request_uri=near))
 
 
 def test_an_address_that_does_not_answer_is_refused(house: House, shop: App, at_address: Any) -> None:

@@ -257,7 +257,9 @@ def test_we_are_known_by_our_issuer_or_token_endpoint(scene: Scene, aud: object)
     assert scene.ask(scene.assertion(aud=aud, client_id="robot")).status_code == 200
 
 
-@pytest.mark.parametrize("typ", ["at+jwt", "logout+jwt", "dpop+jwt", "oauth-authz-req+jwt", 5])
+@pytest.mark.parametrize(
+    "typ", ["at+jwt", "logout+jwt", "dpop+jwt", "oauth-authz-req+jwt", "client-authentication+jwt", 5]
+)
 def test_another_kind_of_jwt_is_no_assertion(scene: Scene, typ: object) -> None:
     scene.issuer.header = {"typ": typ}
     scene.refused()

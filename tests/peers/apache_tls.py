@@ -99,5 +99,8 @@ def recipe(language: str, verify: str, authorities: str, behind: str) -> str:
 
 def write(base: Path, held: Certificate) -> None:
     base.with_suffix(".pem").write_text(held.pem)
-    key = held.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    base.with_suffix(".key").write_bytes(key)
+    base.with_suffix(".key").write_text(key_pem(held))
+
+
+def key_pem(held: Certificate) -> str:
+    return held.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

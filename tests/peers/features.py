@@ -1,16 +1,20 @@
-"""Owns the relying party of js/features.mjs: npm openid-client with every feature, driven by commands.
+"""Owns the apps on npm libraries that tests drive by commands: js/features.mjs (openid-client, every feature), js/webapi.mjs
+(oauth4webapi, the low level), js/logout.mjs (receives logout tokens, with jose).
 
-Unlike relying_parties.py nothing listens: the test's own browser brings the answers back.
+Unlike relying_parties.py nothing of it takes browsers in: the test's own browser brings the answers back.
 """
 
 import json
+import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from tests.support.needs import NODE, need
+from tests.support.sheaf import Sheaf
 
-SCRIPT = Path(__file__).parent / "js" / "features.mjs"
+JS = Path(__file__).parent / "js"
 
 
 class RefusalError(Exception):
@@ -23,19 +27,29 @@ class RefusalError(Exception):
 
 
 class Library:
-    """`with Library() as app: app.do("configure", issuer=…)` gives what the command gives. Raises RefusalError."""
+    """`with Library() as app: app.do("configure", issuer=…)` gives what the command gives. Raises RefusalError.
+
+    env: further environment, for example {"NODE_EXTRA_CA_CERTS": file}.
+    """
+
+    def __init__(self, script: str = "features.mjs", env: Mapping[str, str] | None = None) -> None:
+        self.script = script
+        self.env = {**os.environ, **(env or {})}
 
     def __enter__(self) -> Self:
-        self.process = subprocess.Popen(
-            [need(NODE), "--no-warnings", str(SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        command = [need(NODE), "--no-warnings", str(JS / self.script)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.env)
         return self
 
     def __exit__(self, *_: object) -> None:
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.close()
-        self.process.wait(timeout=10)
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:  # it still waits for something that did not come
+            self.process.kill()
+            self.process.wait()
         self.process.stdout.close()
 
     def do(self, name: str, **asked: Any) -> Any:
@@ -44,8 +58,20 @@ class Library:
         self.process.stdin.write(json.dumps({"do": name, **asked}) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
-        assert line, f"openid-client ended during {name}"
+        assert line, f"{self.script} ended during {name}"
         answer = json.loads(line)
         if "error" in answer:
             raise RefusalError(answer["error"])
         return answer["ok"]
+
+
+def add_app(
+    sheaf: Sheaf, redirect_uri: str = "", *, public_keys: list[dict[str, Any]] | None = None, **settings: str
+) -> dict[str, Any]:
+    """A client that needs no consent, with its id and secret. Settings are fields of Client."""
+    chosen = {"consent": "skip", "redirect_uris": redirect_uri, **settings}
+    words = [word for name, value in chosen.items() for word in ("--set", f"{name}={value}")]
+    if public_keys:
+        words += ["--set", f"jwks={json.dumps({'keys': public_keys})}"]
+    made: dict[str, Any] = sheaf.cli("client", "add", "--name", "Every feature", *words)
+    return made

@@ -1,4 +1,4 @@
-"""What is accepted once is accepted by one caller, and forgotten when it would be refused anyway."""
+"""What is accepted once is accepted by one caller, and forgotten when it would be refused anyway, on every node."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,7 +7,7 @@ import pytest
 from idp.base.waiting import WouldWait, hurried
 from idp.domain.grant import Seen
 from idp.ports import Repository
-from idp.services.once import Once
+from idp.services.once import CLOCKS_DIFFER_SECONDS, Once
 from tests.support.clock import FakeClock
 
 
@@ -41,7 +41,16 @@ def test_it_is_forgotten_after_its_time(repo: Repository, clock: FakeClock) -> N
     once = Once(repo)
     assert once.first("dpop", "a", "1", clock() + 60)
     assert len(repo.find(Seen)) == 1
-    clock.advance(61)
+    clock.advance(60 + CLOCKS_DIFFER_SECONDS + 1)
     repo.sweep()
     assert repo.find(Seen) == []
     assert once.first("dpop", "a", "1", clock() + 60)
+
+
+def test_it_outlives_its_time_for_nodes_whose_clocks_are_behind(repo: Repository, clock: FakeClock) -> None:
+    """The clock of this node is ahead: it must not sweep away what another node still takes for valid."""
+    once, until = Once(repo), clock() + 60
+    assert once.first("dpop", "a", "1", until)
+    clock.advance(60 + 30)
+    repo.sweep()
+    assert not once.first("dpop", "a", "1", until)

@@ -157,7 +157,9 @@ def test_a_rotation_survives_kill_9_whole(engine: Engine) -> None:
     with workers(engine, "rotate_all", 2, "r-") as started:
         acknowledged = killed_after(started, 400 if engine.kind == "sqlite" else 30)
     with engine.opened() as repository:
-        successors = {one.id.removeprefix("new-") for one in repository.find(RefreshToken, limit=100_000, grant_id="new")}
+        successors = {
+            one.id.removeprefix("new-") for one in repository.find(RefreshToken, limit=100_000, grant_id="new")
+        }
         events = {one.subject for one in repository.find(AuditEvent, limit=100_000)}
         used = {one.id for one in repository.find(RefreshToken, limit=100_000, grant_id="old") if one.consumed_at}
         assert set(acknowledged) <= successors & events & used

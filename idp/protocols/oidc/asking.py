@@ -56,7 +56,9 @@ class Asking:
 
     def of(self, refused: Refused) -> Refused:
         """A refusal from below, in the way of this request."""
-        return self.refused(refused.code, refused.message, reason=refused.reason)
+        if self.reply is None or self.pusher is not None:
+            return refused
+        return RefusedToApp(refused.code, refused.message, self.reply, reason=refused.reason)
 
 
 def known_client(asking: Asking) -> None:

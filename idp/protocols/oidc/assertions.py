@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 MAX_SECONDS = 600.0
 LEEWAY_SECONDS = 30.0  # for a clock that is ahead of ours: iat and nbf only
 MAX_JTI = 256
-# What other JWTs of the same key are, they may not pass for: request objects above all (RFC 8725 3.11).
-TYPES = ("jwt", "client-authentication+jwt", "authorization-grant+jwt")
+# What other JWTs of the same key are, they may not pass for: request objects above all (RFC 8725 3.11). Nor may one that
+# authenticates an app pass for one that stands for a person, or the other way round.
+CLIENT_TYPES = ("jwt", "client-authentication+jwt")
+GRANT_TYPES = ("jwt", "authorization-grant+jwt")
 
 # (issuer, kid, alg) -> the keys that may have signed
 KeysFor = Callable[[str, str | None, str], Iterable["Key"]]
@@ -42,9 +44,9 @@ def verify(
     max_seconds: float = MAX_SECONDS,
     algs: Collection[str],
 ) -> dict[str, Any]:
-    """The claims of an assertion by one of `issuers` for us. audience: our names, of which it must name at least one and
-    nothing else. Raises BadAssertion."""
-    jws = read(token)
+    """The claims of an assertion for somebody (RFC 7523 2.1) by one of `issuers`. audience: our names, of which it must name
+    at least one and nothing else. Raises BadAssertion."""
+    jws = read(token, GRANT_TYPES)
     if jws.alg not in algs:
         raise BadAssertion("The assertion is signed with an algorithm that is not allowed.", f"alg {jws.alg[:20]!r}")
     issuer = jws.claims.get("iss")
@@ -56,15 +58,15 @@ def verify(
     return dict(jws.claims)
 
 
-def read(token: str) -> Opened:
-    """Not verified. Raises BadAssertion."""
+def read(token: str, types: Collection[str]) -> Opened:
+    """Not verified. types: what it may call itself. Raises BadAssertion."""
     try:
         jws = opened(token, MAX_JWS)
         _ = jws.kid
     except Unreadable as why:
         raise BadAssertion("The assertion cannot be read.", str(why)) from None
     typ = jws.header.get("typ", "JWT")
-    if not isinstance(typ, str) or typ.lower().removeprefix("application/") not in TYPES:
+    if not isinstance(typ, str) or typ.lower().removeprefix("application/") not in types:
         raise BadAssertion("This JWT is not an assertion.", f"typ {typ!r:.60}")
     return jws
 

@@ -4,6 +4,7 @@ Leaves the checks to checks, the sign-in to idp.services.sign_in and idp.web.flo
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flask import redirect
@@ -14,13 +15,15 @@ from idp.domain.attempt import Step, Wants
 from idp.domain.relying import Client
 from idp.domain.session import ACR_MFA, ACR_SINGLE, Session
 from idp.domain.user import User
+from idp.http.browser import keep_state
 from idp.http.render import fitting, speak
+from idp.http.visit import browser_state
 from idp.protocols.oidc import session_iframe
 from idp.protocols.oidc.checks import Asking
 from idp.protocols.oidc.door import Door
 from idp.protocols.oidc.errors import RefusedToApp
 from idp.protocols.oidc.redirects import Reply, form_target, is_registered, send
-from idp.services.attempts import Finished
+from idp.services.attempts import Decision, Draft, Finished
 from idp.services.issue_grant import Allowed
 
 RESUME_PATH = "/authorize/resume"
@@ -34,26 +37,66 @@ _SILENT = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a request goes on. draft: the sign-in that it takes; session: of this browser."""
+
+    draft: Draft
+    decision: Decision
+    session: Session | None
+
+    @property
+    def is_done(self) -> bool:
+        """Does what the browser has already proved suffice?"""
+        return self.decision.step is Step.DONE and self.session is not None and self.decision.user is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """fields: what the app gets. state: the browser's, of its session (session_iframe)."""
+
+    client: Client
+    reply: Reply
+    fields: Mapping[str, str]
+    state: str
+
+
 def begin(door: Door, asking: Asking, found: tuple[Session, User] | None) -> Response:
     """A code, or the way to the sign-in. found: who is signed in in this browser.
 
     Raises RefusedToApp(login_required | interaction_required | consent_required), Refused(request_used).
     """
     assert asking.reply is not None
+    way = find_way(door, asking, found)
+    attempt = way.draft.attempt
+    speak(attempt.wants.language)
+    if way.is_done:
+        return _sent(grant(door, asking, way))
+    if "none" in asking.prompt:
+        _answered(door, attempt.request)
+        code = _SILENT.get(way.decision.step, "interaction_required")
+        raise RefusedToApp(code, "The person would have to do something first.", asking.reply)
+    return redirect(f"/flow/{door.parts.sign_in.save(way.draft)}", 303)
+
+
+def find_way(door: Door, asking: Asking, found: tuple[Session, User] | None) -> Way:
+    """Decides, and does nothing."""
+    assert asking.reply is not None
     sign_in, client = door.parts.sign_in, asking.client
     session, user = found if found is not None else (None, None)
     other = user is not None and not _meant(door, client, asking.subjects, user)
     request, wanted = _remembered(asking, asking.reply), wants(asking, force=other)
-    speak(wanted.language)
     draft = sign_in.draft("oidc", RESUME_PATH, request, app_id=client.id, app_name=client.name, wants=wanted)
-    decision = sign_in.decide(draft.attempt, session, known=user)
-    if decision.step is Step.DONE and session is not None and decision.user is not None:
-        return _code(door, client, asking.reply, decision.user, session, request)
-    if "none" in asking.prompt:
-        _answered(door, request)
-        code = _SILENT.get(decision.step, "interaction_required")
-        raise RefusedToApp(code, "The person would have to do something first.", asking.reply)
-    return redirect(f"/flow/{sign_in.save(draft)}", 303)
+    return Way(draft, sign_in.decide(draft.attempt, session, known=user), session)
+
+
+def grant(door: Door, asking: Asking, way: Way) -> Granted:
+    """The code for a way that is done. Raises RefusedToApp(unmet_authentication_requirements), Refused(request_used)."""
+    user, session = way.decision.user, way.session
+    assert asking.reply is not None
+    assert user is not None
+    assert session is not None
+    return _granted(door, asking.client, asking.reply, user, session, way.draft.attempt.request)
 
 
 def wants(asking: Asking, *, force: bool) -> Wants:
@@ -107,13 +150,13 @@ def resume(door: Door, finished: Finished) -> Response:
     if finished.user is None or finished.session is None:
         _answered(door, request)
         raise RefusedToApp("access_denied", "The person declined.", reply)
-    return _code(door, client, reply, finished.user, finished.session, request)
+    return _sent(_granted(door, client, reply, finished.user, finished.session, request))
 
 
-def extra_answer(door: Door, client: Client, session: Session, reply: Reply) -> dict[str, str]:
-    """What goes to the app beside the code."""
-    door.parts.sessions.used_by(session, client.id)
-    return dict(session_iframe.in_answer(client, reply.redirect_uri, session))
+def _sent(granted: Granted) -> Response:
+    if "session_state" in granted.fields:
+        keep_state(granted.state)
+    return send(granted.reply, granted.fields, app_name=granted.client.name)
 
 
 def _remembered(asking: Asking, reply: Reply) -> dict[str, Any]:
@@ -143,9 +186,9 @@ def _meant(door: Door, client: Client, subjects: Iterable[str] | None, user: Use
     return subjects is None or any(door.parts.subjects.names(client, subject, user.id) for subject in subjects)
 
 
-def _code(
+def _granted(
     door: Door, client: Client, reply: Reply, user: User, session: Session, request: Mapping[str, Any]
-) -> Response:
+) -> Granted:
     _answered(door, request)
     if not _meant(door, client, request.get("subjects"), user):
         raise RefusedToApp("login_required", "Another person has signed in than the one asked for.", reply)
@@ -163,8 +206,10 @@ def _code(
         {"jkt": request["key"]} if request.get("key") else {},
         acr,
     )
-    answer = {"code": door.issue.issue_code(client, user, session, allowed)}
-    return send(reply, answer | extra_answer(door, client, session, reply), app_name=client.name)
+    code, state = door.issue.issue_code(client, user, session, allowed), browser_state(door.parts, session)
+    door.parts.sessions.used_by(session, client.id)
+    beside = session_iframe.in_answer(client, reply.redirect_uri, state)
+    return Granted(client, reply, {"code": code, **beside}, state)
 
 
 def _reached(acr: str, demanded: Iterable[str]) -> str | None:

@@ -57,7 +57,7 @@ def logout_token(door: Door, client: Client, delivery: LogoutDelivery) -> str:
         "exp": now + LOGOUT_TOKEN_SECONDS,
         "jti": secrets.token_urlsafe(16),
         "events": {LOGOUT_EVENT: {}},
-        "sid": delivery.sid,
+        "sid": door.parts.subjects.sid(client, delivery.sid),
     }
     signed = door.tokens.signed(LOGOUT_TOKEN_TYPE, client.id_token_signed_response_alg, claims)
     alg = client.id_token_encrypted_response_alg

@@ -19,7 +19,7 @@ from idp.domain.profile import Rules, rules
 from idp.domain.relying import Client
 from idp.http.machine import Asked
 from idp.protocols.oidc import mtls
-from idp.protocols.oidc.assertions import BadAssertion, check_claims, good_until, jti_of, read
+from idp.protocols.oidc.assertions import CLIENT_TYPES, BadAssertion, check_claims, good_until, jti_of, read
 from idp.protocols.oidc.door import Door
 from idp.protocols.oidc.params import Params
 
@@ -129,7 +129,7 @@ def _assertion(params: Params) -> Given:
             nobody, "client_assertion_type is not that of JWTs", f"client_assertion_type is {ASSERTION_TYPE}."
         )
     try:
-        jws = read(params.get("client_assertion", ""))
+        jws = read(params.get("client_assertion", ""), CLIENT_TYPES)
     except BadAssertion as bad:
         raise _refused(nobody, bad.reason) from None
     about = jws.claims.get("sub")

@@ -1,8 +1,8 @@
 """The public keys of clients (RFC 7517): from the JWK set that is registered, or fetched from the registered jwks_uri.
 
-Fetches are guarded, bounded, remembered, one at a time for each client; a failure is remembered for a moment as well, so
-that made-up requests cannot make us hammer anybody. Leaves what the keys are used for to client_auth, mtls, request objects
-(signing) and tokens (encryption).
+Fetches are guarded, bounded, remembered, one at a time for each client and a few at a time for all; a failure is remembered
+for a moment as well, so that made-up requests cannot make us hammer anybody. Leaves what the keys are used for to
+client_auth, mtls, request objects (signing) and tokens (encryption).
 """
 
 import json
@@ -10,14 +10,17 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from idp.base.clock import Clock
+from idp.base.errors import Refused
 from idp.base.jws import Unreadable, fits, public_key
 from idp.base.log import event
 from idp.base.net import NetPolicy, Unreachable, fetch
+from idp.base.places import Places
 from idp.base.waiting import about_to_wait
 from idp.domain.relying import Client
 
@@ -54,11 +57,13 @@ class _Fetched:
 
 
 class ClientKeys:
-    """Safe to share between threads. policy: asked at each fetch, as the issuer may change at set-up."""
+    """Safe to share between threads. policy: asked at each fetch, as the issuer may change at set-up. places: for all who
+    wait for an address or for somebody who asks it; then every look-up raises Refused(temporarily_unavailable), too."""
 
-    def __init__(self, policy: Callable[[], NetPolicy], clock: Clock) -> None:
+    def __init__(self, policy: Callable[[], NetPolicy], clock: Clock, places: Places | None = None) -> None:
         self._policy = policy
         self._clock = clock
+        self._places = places
         self._fetched: OrderedDict[tuple[str, str], _Fetched] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -87,7 +92,12 @@ class ClientKeys:
         known, now = self._known(client, client.jwks_uri), self._clock()
         if 0 <= now - known.at < FRESH_SECONDS:
             return known.keys
-        return self._fetch(client, client.jwks_uri, known)
+        try:
+            return self._fetch(client, client.jwks_uri, known)
+        except Refused:  # no place: as if its address did not answer
+            if known.keys and now - known.at < STALE_SECONDS:
+                return known.keys
+            raise
 
     def _newer(self, client: Client, uri: str) -> tuple[ClientKey, ...]:
         return self._fetch(client, uri, self._known(client, uri))
@@ -104,7 +114,7 @@ class ClientKeys:
         if 0 <= self._clock() - known.tried_at < REFETCH_SECONDS:
             return known.keys
         about_to_wait()  # for the lock already: whoever holds it is asking
-        with known.lock:
+        with self._places.taken() if self._places is not None else nullcontext(), known.lock:
             now = self._clock()
             if 0 <= now - known.tried_at < REFETCH_SECONDS:
                 return known.keys
@@ -115,7 +125,8 @@ class ClientKeys:
                 event(_log, "client_keys_unreachable", logging.WARNING, client=client.id, reason=str(problem)[:200])
                 if now - known.at >= STALE_SECONDS:
                     known.keys = ()
-            known.tried_at = now
+            # Counted from the end: else those who stood in line would ask a slow address one after the other.
+            known.tried_at = self._clock()
             return known.keys
 
 

@@ -4,6 +4,8 @@ An address alone approves nothing: the one with the code in it only fills in the
 the code and names the app. Leaves codes, limits and the approval to services.device_flow.
 """
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -88,7 +90,8 @@ def _begun(door_: Door, waiting: DeviceAuthorization) -> str:
             force_consent=True,
         ),
     )
-    return parts().sign_in.save(draft)
+    # For the browser in which the code was typed: nobody is sent straight to the question, past what the form says.
+    return parts().sign_in.save(replace(draft, attempt=replace(draft.attempt, browser=browser_digest())))
 
 
 def _client(door_: Door, client_id: str) -> Client:

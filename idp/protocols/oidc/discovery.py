@@ -20,7 +20,6 @@ from idp.protocols.oidc.checks import PROMPTS
 from idp.protocols.oidc.grants import GRANT_TYPES
 from idp.protocols.oidc.mtls import ALIASED
 from idp.protocols.oidc.redirects import RESPONSE_MODES
-from idp.protocols.oidc.request_objects import ALGS as REQUEST_ALGS
 from idp.services.scopes import Known
 
 
@@ -101,7 +100,8 @@ def _document(issuer: str, scopes: tuple[str, ...], claims: tuple[str, ...], off
         "request_parameter_supported": True,
         "request_uri_parameter_supported": True,
         "require_request_uri_registration": True,
-        "request_object_signing_alg_values_supported": list(REQUEST_ALGS),
+        # Not `none`: it works for those alone that are registered for it, and whoever reads it here would rely on it.
+        "request_object_signing_alg_values_supported": list(ASYMMETRIC),
         "pushed_authorization_request_endpoint": f"{issuer}/par",
         "require_pushed_authorization_requests": offered.push_everything,
         "authorization_signing_alg_values_supported": list(offered.algs),

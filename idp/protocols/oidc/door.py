@@ -10,6 +10,7 @@ from flask import current_app
 from idp.base.dpop import Nonces
 from idp.base.mtls import Proxies
 from idp.base.net import NetPolicy, policy_for
+from idp.base.places import Places
 from idp.domain.relying import Client
 from idp.http.parts import Parts
 from idp.protocols.oidc.client_keys import ClientKeys
@@ -38,6 +39,7 @@ class Door:
     proxies: Proxies
     nonces: Nonces | None  # while oidc.dpop_nonce demands them
     device: DeviceFlow
+    places: Places  # for waiting for servers that apps name
 
     def client(self, client_id: str) -> Client | None:
         return self.parts.apps.client(client_id)
@@ -58,7 +60,9 @@ def open_door(parts: Parts) -> Door:
     def policy() -> NetPolicy:
         return policy_for(parts.settings.net, issuer())
 
-    client_keys = ClientKeys(policy, parts.clock)
+    # Half of the threads may wait for servers that apps name; the others are for everybody.
+    places = Places(parts.settings.server.threads // 2)
+    client_keys = ClientKeys(policy, parts.clock, places)
     tokens = TokenMaker(
         parts.keys,
         parts.clock,
@@ -68,7 +72,7 @@ def open_door(parts: Parts) -> Door:
         encryption_key=client_keys.encryption,
     )
     check = CheckToken(parts.repo, parts.clock, parts.keys, live, issuer, parts.subjects)
-    objects = RequestObjects(client_keys, issuer, parts.clock, fetcher(policy))
+    objects = RequestObjects(client_keys, issuer, parts.clock, fetcher(policy, places))
     pushed_seconds, attempt_seconds = parts.settings.oidc.pushed_request_seconds, parts.settings.sign_in.attempt_seconds
     pushed = PushedRequests(parts.repo, parts.clock, pushed_seconds, attempt_seconds)
     nonces = Nonces(parts.seal.derive("dpop nonce")) if parts.settings.oidc.dpop_nonce else None
@@ -85,7 +89,9 @@ def open_door(parts: Parts) -> Door:
         policy=policy,
         once=once,
     )
-    return Door(parts, issue, check, tokens, grants, client_keys, objects, pushed, once, proxies, nonces, device)
+    return Door(
+        parts, issue, check, tokens, grants, client_keys, objects, pushed, once, proxies, nonces, device, places
+    )
 
 
 def _device_flow(parts: Parts, issue: IssueGrant) -> DeviceFlow:

@@ -42,7 +42,7 @@ class Leaving:
         """The hint is of this very session, or of its person when it names none, so that nobody needs to be asked."""
         if self.hint is None or self.client is None:
             return False
-        if self.hint.sid is not None and self.hint.sid != session.sid:
+        if self.hint.sid is not None and self.hint.sid != subjects.sid(self.client, session.sid):
             return False
         return subjects.names(self.client, self.hint.subject, session.user_id)
 

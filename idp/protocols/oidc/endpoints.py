@@ -10,7 +10,8 @@ from idp.base.errors import Refused
 from idp.base.waiting import about_to_wait
 from idp.crypto.keys import Published
 from idp.domain.metadata import JWT_BEARER
-from idp.http.machine import Asked, Endpoint, Told, told_json, told_published
+from idp.http.machine import Asked, Endpoint, ShortCut, Told, told_json, told_published
+from idp.protocols.oidc.at_once import authorize_at_once
 from idp.protocols.oidc.client_auth import authenticate
 from idp.protocols.oidc.device_authorization import device_authorization
 from idp.protocols.oidc.discovery import metadata, offers
@@ -87,3 +88,8 @@ _TABLE: tuple[tuple[str, frozenset[str], Callable[[Door, Asked], Told], dict[str
 
 def endpoints(door: Door) -> list[Endpoint]:
     return [Endpoint(path, methods, partial(run, door), **how) for path, methods, run, how in _TABLE]
+
+
+def short_cuts(door: Door) -> dict[str, ShortCut]:
+    """Pages that often need no page."""
+    return {"/authorize": partial(authorize_at_once, door)}

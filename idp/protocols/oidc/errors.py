@@ -3,6 +3,8 @@
 Leaves pages, and everything before the app and its redirect URI are known, to idp.http.errors.
 """
 
+import re
+
 from flask import Flask, Response
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -19,6 +21,7 @@ MACHINE_PATHS = (
     "/revoke",
     "/par",
     "/device_authorization",
+    "/register",
     "/jwks",
     "/.well-known",
 )
@@ -31,6 +34,7 @@ _OAUTH = {
     "fault": "server_error",
     "store_unavailable": "temporarily_unavailable",
 }
+_UNFIT = re.compile(r"[^\x20-\x21\x23-\x5B\x5D-\x7E]")
 # These are answers that apps ask for all day, not faults: they leave no trace.
 _ORDINARY = frozenset({"login_required", "interaction_required", "consent_required", "access_denied"})
 
@@ -52,8 +56,15 @@ def set_up_errors(app: Flask) -> None:
 def told_refused(refused: Refused, trace: str) -> Told:
     """{"error", "error_description", "trace"}."""
     code = _OAUTH.get(refused.code, refused.code)
-    said = {"error": code, "error_description": refused.message, **({"trace": trace} if trace else {}), **refused.detail}
+    said = {"error": code, "error_description": described(refused.message), **refused.detail}
+    if trace:
+        said["trace"] = trace
     return told_json(said, refused.status)
+
+
+def described(message: str) -> str:
+    """With the characters that an error_description may have, whatever it quotes (RFC 6749 5.2, 4.1.2.1)."""
+    return _UNFIT.sub("?", message.replace('"', "'"))
 
 
 def as_json(refused: Refused, trace: str) -> Response:
@@ -63,7 +74,7 @@ def as_json(refused: Refused, trace: str) -> Response:
 
 
 def _to_app(refused: RefusedToApp) -> AnyResponse:
-    said = refused.message
+    said = described(refused.message)
     if refused.code not in _ORDINARY:
         said += f" (trace {parts().traces.keep('oidc', refused, app=refused.reply.client_id)})"
     try:

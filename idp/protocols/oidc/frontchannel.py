@@ -4,6 +4,7 @@ and goes on to where the app wanted the person.
 Leaves ending the session to idp.http.leaving, and telling apps from here to backchannel.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Blueprint, make_response, redirect, request
@@ -38,10 +39,10 @@ class Onward:
     app_name: str
 
 
-def frames(clients: list[Client], issuer: str, sid: str) -> list[str]:
-    """What to show in iframes (section 2), always with iss and sid (section 3)."""
-    uris = (client.frontchannel_logout_uri for client in clients)
-    return [with_query(uri, {"iss": issuer, "sid": sid}) for uri in uris if uri and origin_of(uri)]
+def frames(clients: list[Client], issuer: str, sid: Callable[[Client], str]) -> list[str]:
+    """What to show in iframes (section 2), always with iss and sid (section 3). sid: as each app knows it."""
+    uris = ((client.frontchannel_logout_uri, client) for client in clients)
+    return [with_query(uri, {"iss": issuer, "sid": sid(client)}) for uri, client in uris if uri and origin_of(uri)]
 
 
 @bp.get(f"{SIGNED_OUT_PATH}<handle>")
@@ -82,7 +83,8 @@ def _frames(left: SignedOut) -> list[str]:
     if not left.here:
         return []
     clients = parts().logout.can_be_told(left.apps, here=True)
-    return frames(clients, parts().installation.issuer, left.sid)
+    subjects = parts().subjects
+    return frames(clients, parts().installation.issuer, lambda client: subjects.sid(client, left.sid))
 
 
 def _onward(left: SignedOut, apps: list[AppTold]) -> Onward | None:

@@ -69,7 +69,7 @@ def form(asked: Asked) -> Params:
 
 def query(asked: Asked) -> Params:
     """The parameters in the address. Raises Refused(invalid_request)."""
-    params = _parse(asked.query)
+    params = parse(asked.query)
     if params.repeated:
         raise repeated(params)
     return params
@@ -77,7 +77,7 @@ def query(asked: Asked) -> Params:
 
 def query_params() -> Params:
     """Of a page: repeated names are judged by the checks."""
-    return _parse(request.query_string)
+    return parse(request.query_string)
 
 
 def body_params() -> Params:
@@ -95,14 +95,14 @@ def _body(content_type: str, body: bytes) -> Params:
     kind = _media_type(content_type)
     if kind != _FORM and (body or kind):
         raise Refused("invalid_request", f"Send the parameters as {_FORM}.", reason=f"Content-Type {kind[:100]!r}")
-    return _parse(body)
+    return parse(body)
 
 
 def _media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def _parse(raw: bytes) -> Params:
+def parse(raw: bytes) -> Params:
     try:
         pairs = parse_qsl(raw.decode("ascii"), encoding="utf-8", errors="strict", max_num_fields=MAX_PARAMETERS)
     except ValueError:

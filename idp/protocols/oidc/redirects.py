@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
-from flask import make_response, redirect
+from flask import make_response
+from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response
 
 from idp.base.net import is_loopback_url
 from idp.domain.relying import Client
-from idp.http.parts import parts
+from idp.http.machine import Told
+from idp.http.parts import Parts, parts
 from idp.http.render import page
 from idp.http.security import allow_form_target
 from idp.protocols.oidc import jarm
@@ -21,6 +23,8 @@ from idp.protocols.oidc import jarm
 # `jwt` is what `query.jwt` is for response_type=code (JARM 2.3.4).
 RESPONSE_MODES = ("query", "form_post", "jwt", "query.jwt", "form_post.jwt")
 _LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?([/?].*|)\Z")
+_PLAIN = re.compile(r"[!-~]+\Z")
+_UNCACHED = (("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"))
 _ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+\Z")
 
 
@@ -33,6 +37,11 @@ class Reply:
     response_mode: str = "query"
     state: str | None = None
     signing_alg: str | None = None
+
+    @property
+    def by_form(self) -> bool:
+        """Is it a page with a form, and no address?"""
+        return self.response_mode.startswith("form_post")
 
 
 def is_registered(client: Client, uri: str) -> bool:
@@ -60,34 +69,40 @@ def _same_but_port(known: str, uri: str) -> bool:
 
 def send(reply: Reply, answer: Mapping[str, str], *, app_name: str = "") -> Response:
     """To the app, with state and iss (RFC 9207). Raises Refused(temporarily_unavailable) when it cannot be signed."""
-    fields, services = dict(answer), parts()
+    if reply.by_form:
+        return _form(reply, signed(parts(), reply, answer), app_name)
+    told = by_address(parts(), reply, answer)
+    response = Response(status=told.status, headers=told.headers)
+    del response.headers["Content-Type"]
+    return response
+
+
+def by_address(parts: Parts, reply: Reply, answer: Mapping[str, str]) -> Told:
+    """The same for every way but a form, without Flask."""
+    # 303: a browser must not send the form again that it may just have sent us (RFC 9700 4.12).
+    location = with_query(reply.redirect_uri, signed(parts, reply, answer))
+    if not _PLAIN.match(location):
+        location = iri_to_uri(location)
+    return Told(303, b"", [("Location", location), *_UNCACHED])
+
+
+def signed(parts: Parts, reply: Reply, answer: Mapping[str, str]) -> Mapping[str, str]:
+    """The fields that go to the app: with state and issuer, and in one signed field where the mode says so."""
+    fields, issuer = dict(answer), parts.installation.issuer
     if reply.state is not None:
         fields["state"] = reply.state
-    issuer = services.installation.issuer
-    if reply.response_mode.endswith("jwt"):
-        fields = {
-            "response": jarm.signed(
-                services.keys, reply.signing_alg, fields, issuer=issuer, client_id=reply.client_id, now=services.clock()
-            )
-        }
-    else:
-        fields["iss"] = issuer
-    if reply.response_mode.startswith("form_post"):
-        return _form(reply, fields, app_name)
-    # 303: a browser must not send the form again that it may just have sent us (RFC 9700 4.12).
-    return _uncached(redirect(with_query(reply.redirect_uri, fields), 303))
+    if not reply.response_mode.endswith("jwt"):
+        return fields | {"iss": issuer}
+    alg, now = reply.signing_alg, parts.clock()
+    return {"response": jarm.signed(parts.keys, alg, fields, issuer=issuer, client_id=reply.client_id, now=now)}
 
 
 def _form(reply: Reply, fields: Mapping[str, str], app_name: str) -> Response:
     origin = form_target(reply.redirect_uri)
     if origin:
         allow_form_target(origin)
-    return _uncached(make_response(page("form_post.html", action=reply.redirect_uri, fields=fields, app_name=app_name)))
-
-
-def _uncached(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "no-referrer"
+    response = make_response(page("form_post.html", action=reply.redirect_uri, fields=fields, app_name=app_name))
+    response.headers.update(_UNCACHED)
     return response
 
 

@@ -3,6 +3,7 @@
 Leaves who may register what to idp.services.register_client, the names of metadata to client_metadata.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from urllib.parse import quote
 
@@ -29,7 +30,8 @@ def register(door: Door, asked: Asked) -> Told:
     initial = registration.admitted(_bearer(asked), asked.address)
     document, statement = _document(door, asked)
     try:
-        made = registration.add(client_metadata.read(document), initial, software=statement)
+        with _waiting(door, document):
+            made = registration.add(client_metadata.read(document), initial, software=statement)
     except Refused as refused:
         raise client_metadata.in_their_words(refused) from None
     token = made.token.reveal() if made.token else ""
@@ -59,10 +61,16 @@ def _update(door: Door, asked: Asked, client: Client, token: str) -> Told:
         raise Refused("invalid_request", "client_id must be there and be that of this registration (RFC 7592 2.2).")
     _check_secret(client, document.get("client_secret"))
     try:
-        changed = door.parts.registration.change(client, client_metadata.read(document))
+        with _waiting(door, document):
+            changed = door.parts.registration.change(client, client_metadata.read(document), asked.address)
     except Refused as refused:
         raise client_metadata.in_their_words(refused) from None
     return told_json({**_information(door, changed, token), **_echoed(document)})
+
+
+def _waiting(door: Door, document: dict[str, Any]) -> AbstractContextManager[None]:
+    """Around what may ask the server of the app's sector. Raises Refused(temporarily_unavailable)."""
+    return door.places.taken() if document.get("sector_identifier_uri") is not None else nullcontext()
 
 
 def _check_secret(client: Client, given: object) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from idp.base.binding import JKT, X5T, NotTheSender, Use, check
+from idp.base.claims import CLIENT_ID
 from idp.base.dpop import ALGS, Proof, verify
 from idp.base.errors import Refused
 from idp.base.waiting import about_to_wait
-from idp.domain.profile import rules
+from idp.domain.profile import Rules, rules
 from idp.domain.relying import Client
 from idp.http.machine import Asked, Told
 from idp.protocols.oidc import mtls
@@ -26,8 +27,7 @@ def confirmation(door: Door, asked: Asked, client: Client) -> dict[str, str]:
     demanded = rules(client)
     bound: dict[str, str] = {}
     if "dpop" in asked.headers:
-        algs = ALGS if demanded.signing_algs is None else tuple(alg for alg in ALGS if alg in demanded.signing_algs)
-        bound[JKT] = _proved(door, asked, algs).jkt
+        bound[JKT] = _proved(door, asked, _algs(demanded)).jkt
     elif client.dpop_bound_access_tokens:
         message = "This app is registered for DPoP: send a proof."
         raise Refused("invalid_dpop_proof", message)
@@ -51,12 +51,14 @@ def check_use(door: Door, asked: Asked, claims: Mapping[str, Any], token: str) -
     about_to_wait()  # its proof is taken once
     issuer, now = door.parts.installation.issuer, door.parts.clock()
     shown = door.proxies.shown(asked.peer, asked.headers)
+    client = door.client(claims[CLIENT_ID])
     use = Use(
         scheme=_scheme(asked),
         method=asked.method,
         urls=_addresses(door, asked),
         proof=asked.headers.get("dpop"),
         thumbprint=shown.thumbprint if shown else None,
+        algs=ALGS if client is None else _algs(rules(client)),
     )
     try:
         check(claims, token, use, now, first=lambda proof: _first(door, proof), nonces=door.nonces)
@@ -104,6 +106,11 @@ def _proved(door: Door, asked: Asked, algs: tuple[str, ...]) -> Proof:
 
 def _first(door: Door, proof: Proof) -> bool:
     return door.once.first("dpop", proof.jkt, proof.jti, proof.forget_at)
+
+
+def _algs(demanded: Rules) -> tuple[str, ...]:
+    """Those for proofs: the profile counts wherever one is shown (FAPI 2.0 Security Profile 5.4.1)."""
+    return ALGS if demanded.signing_algs is None else tuple(alg for alg in ALGS if alg in demanded.signing_algs)
 
 
 def _scheme(asked: Asked) -> str:

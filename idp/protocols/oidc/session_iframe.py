@@ -1,7 +1,7 @@
 """OpenID Connect Session Management 1.0: the iframe that tells an app whether the session is still the same, without a
 request, and the `session_state` with which the app asks it.
 
-Leaves the browser's side of the state to idp.http.browser, and comparing to static/session-check.js.
+Leaves the browser's side of the state to idp.http.visit, and comparing to static/session-check.js.
 """
 
 import hashlib
@@ -12,8 +12,6 @@ from functools import cache
 from urllib.parse import urlsplit
 
 from idp.domain.relying import Client
-from idp.domain.session import Session
-from idp.http.browser import keep_state
 from idp.http.machine import Asked, Told, told_published
 from idp.protocols.oidc.door import Door
 
@@ -42,12 +40,12 @@ def _etag() -> str:
     return hashlib.sha256(_PAGE + _POLICY.encode()).hexdigest()[:32]
 
 
-def in_answer(client: Client, redirect_uri: str, session: Session) -> Mapping[str, str]:
+def in_answer(client: Client, redirect_uri: str, browser_state: str) -> Mapping[str, str]:
     """What an authorization answer says of the session (section 2). Nothing to apps that are not pages of an origin."""
     origin = origin_of(redirect_uri)
     if origin is None:
         return {}
-    return {"session_state": session_state(client.id, origin, keep_state(session), secrets.token_urlsafe(12))}
+    return {"session_state": session_state(client.id, origin, browser_state, secrets.token_urlsafe(12))}
 
 
 def session_state(client_id: str, origin: str, browser_state: str, salt: str) -> str:

@@ -116,7 +116,11 @@ class TokenMaker:
             value = OPAQUE_PREFIX + ids.secret()
             record = OpaqueToken(ids.digest(value), client.id, claims, float(claims["exp"]), claims.get(GRANT))
             return AccessToken(value, seconds, record)
-        return AccessToken(tokens.sign(self._keys.signer("access_token"), ACCESS_TOKEN_TYPE, claims), seconds)
+        value = tokens.sign(self._keys.signer("access_token"), ACCESS_TOKEN_TYPE, claims)
+        if len(value) > tokens.MAX_TOKEN:  # others would take it, and here nobody could revoke it
+            said = "The access token would be too long: ask for fewer scopes or resources."
+            raise Refused("invalid_target", said, reason=f"{len(value)} characters for client {client.id}")
+        return AccessToken(value, seconds)
 
     # ---------------------------------------------------------------- ID tokens
 
@@ -134,7 +138,7 @@ class TokenMaker:
             "at_hash": half_hash(access.value, alg),
         }
         if grant.session_sid is not None:
-            claims["sid"] = grant.session_sid
+            claims["sid"] = self._release.sid(client, grant.session_sid)
         if nonce is not None:
             claims["nonce"] = nonce
         token = tokens.sign(self._keys.signer("id_token", alg), ID_TOKEN_TYPE, claims)

@@ -19,6 +19,7 @@ from idp.storage.rows import Row, Rows, Table, Unreadable, text
 from idp.storage.sqlite import schema
 from idp.storage.sqlite.pool import NotText, Pool, transaction
 from idp.storage.sqlite.statements import Statements
+from idp.storage.sqlite.sync_later import SyncLater
 
 T = TypeVar("T")
 BUSY_SECONDS = 5.0
@@ -48,6 +49,7 @@ class SqliteRepository:
         self._pool = Pool(path, busy_seconds)
         schema.make_file(path)
         schema.bring_up_to_date(self._pool, path, self._table, steps)
+        self.sync_later = SyncLater(self._pool, path)
 
     @property
     def engine(self) -> str:

@@ -3,6 +3,7 @@ Leaves statements and schema to the other files here."""
 
 import contextlib
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,18 @@ from pathlib import Path
 from idp.ports import StoreUnavailable
 from idp.storage import forks
 
+FULL, NORMAL = "FULL", "NORMAL"  # sync at every commit; before the log is copied into the file only
+
 
 class NotText(Exception):  # noqa: N818
     """A text column holds bytes that are not UTF-8."""
+
+
+class Own(threading.local):
+    """What a thread has for itself while it commits without syncing (sync_later)."""
+
+    unsynced = False
+    connection: sqlite3.Connection | None = None
 
 
 class Pool:
@@ -26,6 +36,7 @@ class Pool:
         self._idle: list[sqlite3.Connection] = []
         self._opened: list[sqlite3.Connection] = []
         self._closed = False
+        self.own = Own()
         forks.watch(self)
 
     def connection(self) -> "Borrowed":
@@ -33,13 +44,20 @@ class Pool:
         return Borrowed(self)
 
     def take(self) -> sqlite3.Connection:
+        own = self.own
+        if own.unsynced:
+            connection, own.connection = own.connection, None
+            return connection or self._open(NORMAL)
         try:
             return self._idle.pop()
         except IndexError:
-            return self._open()
+            return self._open(FULL)
 
     def give_back(self, connection: sqlite3.Connection) -> None:
-        self._idle.append(connection)
+        if self.own.unsynced:
+            self.own.connection = connection
+        else:
+            self._idle.append(connection)
 
     def close(self) -> None:
         """Closes the connections of this process. No call may be under way; a later one gets StoreUnavailable."""
@@ -48,11 +66,12 @@ class Pool:
             connection.close()
         self._opened.clear()
         self._idle.clear()
+        self.own = Own()
 
     def __del__(self) -> None:
         self.close()
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, synchronous: str) -> sqlite3.Connection:
         if self._closed:
             raise StoreUnavailable("the repository is closed")
         connection = None
@@ -60,14 +79,14 @@ class Pool:
             # The pool sees to it that no two threads use one connection at the same time.
             connection = sqlite3.connect(self._path, timeout=self._busy, isolation_level=None, check_same_thread=False)
             self._opened.append(connection)
-            self._set_up(connection)
+            self._set_up(connection, synchronous)
         except sqlite3.Error as error:
             if connection is not None:
                 self.discard(connection)
             raise StoreUnavailable(f"SQLite: {error}") from error
         return connection
 
-    def _set_up(self, connection: sqlite3.Connection) -> None:
+    def _set_up(self, connection: sqlite3.Connection, synchronous: str) -> None:
         """The first opener turns WAL on; SQLite does not wait by itself while another process does the same."""
         deadline = time.monotonic() + self._busy
         while True:
@@ -78,7 +97,7 @@ class Pool:
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
-        for pragma in ("synchronous=FULL", "fullfsync=ON", "trusted_schema=OFF"):
+        for pragma in (f"synchronous={synchronous}", "fullfsync=ON", "trusted_schema=OFF"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
 
     def discard(self, connection: sqlite3.Connection) -> None:
@@ -89,7 +108,9 @@ class Pool:
     def after_fork(self) -> None:
         for connection in self._opened:
             forks.keep_for_good(connection)
-        self._opened, self._idle = [], []
+        if self.own.connection is not None:
+            forks.keep_for_good(self.own.connection)
+        self._opened, self._idle, self.own = [], [], Own()
 
 
 class Borrowed:

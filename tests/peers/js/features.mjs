@@ -1,8 +1,9 @@
-// Owns a relying party for tests that uses every feature of npm openid-client: commands as JSON lines on stdin, answers
-// on stdout. The library checks signatures, nonce, state, issuer, audience, at_hash and DPoP itself. ../features.py drives it.
-import { createInterface } from 'node:readline';
+// Owns a relying party for tests that uses every feature of npm openid-client. The library checks signatures, nonce, state,
+// issuer, audience, at_hash and DPoP itself.
 import { webcrypto } from 'node:crypto';
 import * as oidc from 'openid-client';
+import { fetchShowing } from './certificates.mjs';
+import { serve } from './lines.mjs';
 
 const ALGS = {
   RS256: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
@@ -15,7 +16,7 @@ const ALGS = {
 };
 const rsa = { modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) };
 
-let config, checks, tokens, dpop, use, pendingDevice;
+let config, checks, tokens, dpop, use, pendingDevice, shown;
 
 const privateKey = async ({ jwk, alg, kid }, uses = ['sign']) => ({
   key: await webcrypto.subtle.importKey('jwk', { ...jwk, alg: undefined, use: undefined, key_ops: undefined }, ALGS[alg], true, uses),
@@ -27,6 +28,7 @@ async function authentication({ method, secret, key }) {
   if (method === 'client_secret_post') return oidc.ClientSecretPost(secret);
   if (method === 'client_secret_jwt') return oidc.ClientSecretJwt(secret);
   if (method === 'private_key_jwt') return oidc.PrivateKeyJwt(await privateKey(key));
+  if (method?.endsWith('tls_client_auth')) return oidc.TlsClientAuth();
   return oidc.None();
 }
 
@@ -52,10 +54,15 @@ const commands = {
     return { key: { jwk: await plain(pair.privateKey), alg, kid }, public: await plain(pair.publicKey) };
   },
   async configure(asked) {
+    shown = asked.tls;
     config = await oidc.discovery(new URL(asked.issuer), asked.client_id, asked.metadata ?? {}, await authentication(asked.auth), {
-      execute: [oidc.allowInsecureRequests],
+      execute: asked.issuer.startsWith('https:') ? [] : [oidc.allowInsecureRequests],
+      [oidc.customFetch]: shown && fetchShowing(() => shown),
     });
     return adopt(asked);
+  },
+  present({ tls }) {
+    shown = tls;
   },
   async register(asked) {
     config = await oidc.dynamicClientRegistration(new URL(asked.issuer), asked.metadata, asked.auth && (await authentication(asked.auth)), {
@@ -116,7 +123,8 @@ const commands = {
     return pendingDevice;
   },
   async poll() {
-    tokens = await oidc.pollDeviceAuthorizationGrant(config, pendingDevice, undefined, { DPoP: dpop });
+    // It would wait for `interval` before it asks the first time; here the person has answered already.
+    tokens = await oidc.pollDeviceAuthorizationGrant(config, { ...pendingDevice, interval: 0 }, undefined, { DPoP: dpop });
     return { tokens, claims: tokens.claims() ?? null };
   },
   async end_session({ params }) {
@@ -124,13 +132,4 @@ const commands = {
   },
 };
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const { do: name, ...asked } = JSON.parse(line);
-  let answer;
-  try {
-    answer = { ok: await commands[name](asked) };
-  } catch (error) {
-    answer = { error: { code: error.code, error: error.error ?? error.cause?.error, message: error.message, cause: String(error.cause?.message ?? ''), description: error.error_description } };
-  }
-  process.stdout.write(JSON.stringify(answer) + '\n');
-}
+await serve(commands);

@@ -11,7 +11,7 @@ from idp.base.clock import Clock
 from idp.base.errors import Refused
 from idp.base.ids import digest
 from idp.base.jws import ASYMMETRIC, MAX_JWS
-from idp.protocols.oidc.assertions import BadAssertion, good_until, jti_of, read, verify
+from idp.protocols.oidc.assertions import GRANT_TYPES, BadAssertion, good_until, jti_of, read, verify
 from idp.protocols.oidc.grants.answers import Answer, Answers, TokenRequest
 from idp.services.assert_user import AssertUser
 from idp.services.issue_grant import IssueGrant, invalid_grant
@@ -54,7 +54,8 @@ class JwtBearerGrant:
         try:
             trusted, claims = self._verified(token)
             subject = _subject(claims, client.id)
-            jti = jti_of(claims) if "jti" in claims else digest(token)
+            # Without its signature, which can be spelled in several ways.
+            jti = jti_of(claims) if "jti" in claims else digest(token.rpartition(".")[0])
         except BadAssertion as bad:
             raise invalid_grant(f"assertion: {bad.reason}") from None
         user = self._people.person(client, trusted.issuer, subject, trusted.provider_ids)
@@ -71,7 +72,7 @@ class JwtBearerGrant:
         """Raises BadAssertion, Refused(invalid_grant | temporarily_unavailable)."""
         if len(token) > MAX_JWS:
             raise BadAssertion("The assertion is too long.")
-        named = read(token).claims.get("iss")
+        named = read(token, GRANT_TYPES).claims.get("iss")
         trusted = self._issuers.find(named) if isinstance(named, str) else None
         if trusted is None:
             raise BadAssertion("The assertion is by an unknown issuer.", f"iss {named!r:.200}")

@@ -1,18 +1,18 @@
 """Owns the world that is fuzzed: a house in which every kind of app, token and half-finished sign-in is there, and the way of
 a request through the same doors as in the server.
 
-What is wrong with a request is left to fuzz_requests.
+What is asked is left to recipes, what is wrong with it to values and changes.
 """
 
+import asyncio
 import hmac
 import itertools
 import json
 import logging
 import socket
-import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
@@ -20,9 +20,9 @@ from urllib.parse import quote
 import pytest
 
 from idp.base import ids
+from idp.base.claims import ADMIN_AUDIENCE, ADMIN_SCOPE
 from idp.base.log import event
-from idp.base.waiting import WouldWait, hurried
-from idp.cli.bridge import Bridge, environ
+from idp.cli.bridge import Bridge
 from idp.domain.attempt import LoginAttempt, Proof
 from idp.domain.grant import Consent
 from idp.domain.upstream import FederatedLogin, UpstreamProvider
@@ -31,11 +31,12 @@ from idp.services.attempts import consent_id
 from idp.services.issue_grant import Allowed
 from tests.oidc.answers import door
 from tests.oidc.app_keys import AppKeys, b64, request_claims
+from tests.oidc.asserting import GRANT as JWT_BEARER
 from tests.oidc.assertions import TYPE as ASSERTION_TYPE
 from tests.oidc.assertions import claims_of
-from tests.oidc.certificates import PROXY
-from tests.oidc.house import API, BYE, CALLBACK, CHALLENGE, VERIFIER, App, House, basic
-from tests.oidc.test_jwt_bearer import GRANT as JWT_BEARER
+from tests.oidc.fuzzing.server import Body, Scope, Told
+from tests.oidc.fuzzing.wire import Answer, Log, Wire
+from tests.oidc.house import BYE, CALLBACK, CHALLENGE, App, House, basic
 from tests.support.proofs import Prover, certificate
 from tests.upstream.openid_double import OpenIdDouble
 
@@ -44,43 +45,6 @@ EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 BROWSER = "f" * 43
 ALL_GRANTS = ("authorization_code", "refresh_token", "client_credentials", DEVICE, EXCHANGE, JWT_BEARER)
 PEOPLE_GRANTS = ("authorization_code", "refresh_token", DEVICE)
-
-
-@dataclass(frozen=True)
-class Wire:
-    """A request as the connection has it."""
-
-    method: str
-    path: str
-    query: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    address: str = PROXY
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
-
-    def header(self, name: str) -> str:
-        return next((value for key, value in self.headers if key.lower() == name), "")
-
-
-class Log(logging.Handler):
-    """All that is written, as it is written."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(f"{record.levelname} {self.format(record)}")
-
-    def take(self) -> list[str]:
-        taken, self.lines = self.lines, []
-        return taken
 
 
 class World:
@@ -92,9 +56,12 @@ class World:
         self.keys, self.strange = AppKeys(), AppKeys(kid="k2")
         self.prover = Prover(house.clock)
         self.held = certificate(house.clock)
+        self.proving, self.theirs = AppKeys(), AppKeys("RS256")
+        self.proving.key, self.theirs.key = self.prover.key, self.issuer.signer.key  # type: ignore[assignment]
         self.serial = itertools.count(1)
         self.lane: Lane = house.app.extensions["sheaf_lane"]
-        self.bridge = Bridge(house.app.wsgi_app, 1)
+        self.loop = asyncio.new_event_loop()
+        self.bridge, self.wsgi = Bridge(house.app.wsgi_app, 1, self.lane), Bridge(house.app.wsgi_app, 1)
         self.log = Log()
         self.apps = self._apps()
         self.person = house.person("ada", groups=("staff",))
@@ -118,6 +85,9 @@ class World:
             "mac": make("mac", **whole, auth_method="client_secret_jwt", authorization_signed_response_alg="ES256"),
             "tls": make(
                 "tls", **whole, auth_method="tls_client_auth", tls_client_auth_subject_dn="CN=shop", dpop_bound_access_tokens=True
+            ),
+            "deployer": make(
+                "deployer", grant_types=("client_credentials",), redirect_uris=(), scopes=(ADMIN_SCOPE,), audiences=(ADMIN_AUDIENCE,)
             ),
             "fapi": make("fapi", auth_method="private_key_jwt", profile="fapi2", id_token_signed_response_alg="ES256", **keys),
         }  # fmt: skip
@@ -146,9 +116,7 @@ class World:
     def signed_out(self) -> str:
         clients = [self.apps["shop"].client, self.apps["mac"].client]
         logout, sid = self.house.parts.logout, self.person.session.sid
-        handle = logout.remember(
-            sid, clients, ids.digest(BROWSER), target=BYE, app_id="shop", here=True, language="en"
-        )
+        handle = logout.remember(sid, clients, ids.digest(BROWSER), target=BYE, app_id="shop", here=True, language="en")
         return f"/signed-out/{handle}"
 
     def secret(self, app: App) -> str:
@@ -160,10 +128,19 @@ class World:
         return door(self.house).issue.issue_code(app.client, self.person.user, self.person.session, allowed)
 
     def tokens(self, app: App) -> dict[str, Any]:
-        answer = self.house.redeem(app, self.code(app, ("openid", "profile", "offline_access")))
+        answer = self.house.redeem(app, self.code(app, ("openid", "profile", "offline_access", "documents.read")))
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.get_json()
         return found
+
+    def administering(self) -> dict[str, str]:
+        """Headers of a program that may."""
+        token = self.house.token(self.apps["deployer"], grant_type="client_credentials").get_json()["access_token"]
+        return {"authorization": f"Bearer {token}"}
+
+    def victim(self) -> str:
+        """An app that nobody needs."""
+        return self.house.client(f"app-{next(self.serial)}").id
 
     def device_code(self, app: App) -> str:
         """One that the person has allowed."""
@@ -216,20 +193,24 @@ class World:
     def proof(self, method: str, path: str, token: str | None = None) -> str:
         return self.prover.proof(method, self.house.parts.installation.issuer + path, token)
 
-    def jwt(self, base: str, head: dict[str, Any] | None = None, said: dict[str, Any] | None = None, key: str = "right") -> str:
+    def jwt(
+        self, base: str, head: dict[str, Any] | None = None, said: dict[str, Any] | None = None, key: str = "right"
+    ) -> str:
         """A JWT of this kind with these changes, signed with the right key, or another."""
         claims, header = self._base(base)
-        claims, header = {**claims, **(said or {})}, {**header, **(head or {})}
-        if base.startswith("bearer") and key == "right" and not head:
-            return self.issuer.sign(claims)
-        if base == "assertion:mac" and key == "right":
+        return self.signed({**header, **(head or {})}, {**claims, **(said or {})}, key)
+
+    def signed(self, header: dict[str, Any], claims: dict[str, Any], key: str = "right") -> str:
+        """By whoever makes such JWTs."""
+        if key == "right" and claims.get("iss") == "mac":
             signed = b64(json.dumps(header).encode()) + b"." + b64(json.dumps(claims).encode())
-            mac = hmac.digest(self.apps["mac"].secret.encode(), signed, "sha256")
-            return (signed + b"." + b64(mac)).decode()
-        signer = {"right": self.keys, "wrong": self.strange}.get(key, self.keys)
-        if base.startswith("dpop") and key == "right":
-            signer = AppKeys()
-            signer.key = self.prover.key  # type: ignore[assignment]
+            return (signed + b"." + b64(hmac.digest(self.apps["mac"].secret.encode(), signed, "sha256"))).decode()
+        if key == "right" and claims.get("iss") == self.issuer.issuer:
+            signer = self.theirs
+        else:
+            signer = self.keys if key == "right" else self.strange
+        if key == "right" and "htm" in claims:
+            signer = self.proving
         return signer.sign_head(header, claims)
 
     def _base(self, base: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -245,38 +226,22 @@ class World:
             said = {"jti": ids.secret(), "htm": method, "htu": issuer + path, "iat": now}
             return said, {"alg": "ES256", "typ": "dpop+jwt", "jwk": self.prover.jwk}
         mine = {"iss": self.issuer.issuer, "sub": "ada-there", "aud": issuer, "exp": now + 60, "iat": now}
-        return {**mine, "jti": ids.secret()}, header
+        signer = self.issuer.signer
+        return {**mine, "jti": ids.secret()}, {"alg": signer.alg, "kid": signer.kid}
 
     # -- the way in
 
     def send(self, wire: Wire, *, wsgi: bool = False) -> Answer:
-        """As idp.cli.bridge does it, without the thread; wsgi: as every other server does."""
-        headers = dict(wire.headers)
-        if wire.body:
-            headers.setdefault("content-length", str(len(wire.body)))
-        endpoint = None if wsgi else self.lane.find(wire.path)
-        if endpoint is None:
-            return Answer(*self.bridge._run(self._environ(wire, headers)))
-        asked = self.lane.asked(wire.method, wire.path, wire.query.encode(), headers, wire.body, wire.address)
-        run: Callable[..., Any] = self.lane.run
-        try:
-            told = hurried(run, endpoint, asked) if self.lane.in_place(endpoint) else run(endpoint, asked)
-        except WouldWait:
-            told = run(endpoint, asked)
-        return Answer(told.status, told.headers, told.body)
+        """To the very program that the HTTP server calls; wsgi: with no lane, as behind every other server."""
+        told = Told()
+        bridge = self.wsgi if wsgi else self.bridge
+        self.loop.run_until_complete(bridge.__rsgi__(Scope.of(wire, plain=not wsgi), Body(wire.body, told)))
+        assert told.answer is not None
+        return told.answer
 
-    def _environ(self, wire: Wire, headers: dict[str, str]) -> dict[str, Any]:
-        scope = types.SimpleNamespace(
-            method=wire.method,
-            path=wire.path,
-            query_string=wire.query,
-            server="localhost:80",
-            client=f"{wire.address}:1234",
-            http_version="1.1",
-            scheme="http",
-            authority=None,
-        )
-        return environ(scope, {"host": "localhost", **headers}, wire.body)
+    def close(self) -> None:
+        self.loop.close()
+        self.issuer.close()
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -295,6 +260,7 @@ class World:
             for one in loggers:
                 one.addHandler(self.log)
                 one.setLevel(logging.DEBUG)
+                one.propagate = False
             event(loggers[0], "watched")
             assert self.log.take()
             try:
@@ -303,6 +269,4 @@ class World:
                 for one, level in zip(loggers, levels, strict=True):
                     one.removeHandler(self.log)
                     one.setLevel(level)
-
-
-__all__ = ["API", "ASSERTION_TYPE", "DEVICE", "EXCHANGE", "JWT_BEARER", "VERIFIER", "Answer", "Wire", "World"]
+                    one.propagate = True

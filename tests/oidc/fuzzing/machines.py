@@ -1,63 +1,18 @@
-"""Owns one good request for each thing that can be asked of the OIDC door, with fresh one-time things in it.
+"""Owns one good request for each thing that programs ask of the OIDC door, with fresh one-time things in it.
 
-What is changed about them is left to fuzz_values, sending them to fuzz_world.
+What is changed about them is left to changes, sending them to world.
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote_plus
 
-from tests.oidc.fuzz_world import ASSERTION_TYPE, BROWSER, DEVICE, EXCHANGE, JWT_BEARER, Wire, World
+from tests.oidc.asserting import GRANT as JWT_BEARER
+from tests.oidc.fuzzing.book import RECIPES, recipe
+from tests.oidc.fuzzing.wire import Ask
+from tests.oidc.fuzzing.world import DEVICE, EXCHANGE, World
 from tests.oidc.house import API, BYE, CALLBACK, VERIFIER, App
 
-FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 ACCESS_TYPE = "urn:ietf:params:oauth:token-type:access_token"
-Pairs = list[tuple[str, str]]
-
-
-@dataclass
-class Ask:
-    """A request in parts that can be changed one by one. document: sent as JSON. raw: the body as it is."""
-
-    method: str
-    path: str
-    query: Pairs = field(default_factory=list)
-    form: Pairs = field(default_factory=list)
-    headers: dict[str, str] = field(default_factory=dict)
-    document: Any = None
-    raw: bytes | None = None
-    query_raw: str | None = None
-
-    def wire(self, serial: int) -> Wire:
-        headers, body = dict(self.headers), b""
-        if self.raw is not None:
-            body = self.raw
-        elif self.document is not None:
-            body = json.dumps(self.document).encode()
-            headers.setdefault("content-type", JSON)
-        elif self.form:
-            body = encoded(self.form).encode()
-            headers.setdefault("content-type", FORM)
-        query = encoded(self.query) if self.query_raw is None else self.query_raw
-        # Another address each time: who is slowed down sees nothing of what stands behind.
-        address = f"10.{serial >> 16 & 255}.{serial >> 8 & 255}.{serial & 255}"
-        return Wire(self.method, self.path, query, headers, body, address)
-
-
-def encoded(pairs: Pairs) -> str:
-    """Half a surrogate pair becomes bytes that are no UTF-8."""
-    return "&".join(f"{quote_plus(name, errors='surrogatepass')}={quote_plus(value, errors='surrogatepass')}" for name, value in pairs)  # fmt: skip
-
-
-Recipe = Callable[[World], Ask]
-RECIPES: dict[str, Recipe] = {}
-
-
-def recipe(function: Recipe) -> Recipe:
-    RECIPES[function.__name__] = function
-    return function
 
 
 def _post(world: World, path: str, app: App, *, proof: bool = False, **form: str) -> Ask:
@@ -154,7 +109,10 @@ def revoke(world: World) -> Ask:
 @recipe
 def par_plain(world: World) -> Ask:
     app = world.apps["keys"]
-    said = {**world.house.request_of(app, claims='{"id_token":{"acr":null}}', max_age="60"), "dpop_jkt": world.prover.jkt}
+    said = {
+        **world.house.request_of(app, claims='{"id_token":{"acr":null}}', max_age="60"),
+        "dpop_jkt": world.prover.jkt,
+    }
     said.pop("client_id")
     return _post(world, "/par", app, proof=True, **said)
 
@@ -228,83 +186,3 @@ def _published(path: str) -> None:
 
 for one in ("/jwks", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/session/check"):
     _published(one)
-
-
-@recipe
-def authorize_get(world: World) -> Ask:
-    said = world.house.request_of(world.apps["shop"], prompt="none", max_age="3600", ui_locales="de en", login_hint="ada")
-    return Ask("GET", "/authorize", query=list(said.items()), headers={"cookie": world.cookies()})
-
-
-@recipe
-def authorize_post(world: World) -> Ask:
-    said = world.house.request_of(world.apps["mac"], response_mode="form_post.jwt", claims='{"userinfo":{"name":null}}')
-    return Ask("POST", "/authorize", form=list(said.items()), headers={"cookie": world.cookies()})
-
-
-@recipe
-def authorize_object(world: World) -> Ask:
-    query = [("client_id", "shop"), ("redirect_uri", CALLBACK), ("response_type", "code"), ("request", world.jwt("request:shop"))]
-    return Ask("GET", "/authorize", query=query, headers={"cookie": world.cookies()})
-
-
-@recipe
-def authorize_pushed(world: World) -> Ask:
-    query = [("client_id", "shop"), ("request_uri", world.pushed(world.apps["shop"]))]
-    return Ask("GET", "/authorize", query=query, headers={"cookie": world.cookies()})
-
-
-@recipe
-def authorize_resume(world: World) -> Ask:
-    said = world.house.request_of(world.apps["shop"], state="s-2")
-    path, _, query = world.finished("/authorize?" + encoded(list(said.items()))).partition("?")
-    headers = {"cookie": world.cookies(signed_in=False)}
-    return Ask("GET", path, query=[("attempt", query.partition("=")[2])], headers=headers)
-
-
-@recipe
-def end_session_get(world: World) -> Ask:
-    hint = world.tokens(world.apps["shop"])["id_token"]
-    query = [("id_token_hint", hint), ("post_logout_redirect_uri", BYE), ("state", "s"), ("ui_locales", "de")]
-    headers = {"cookie": f"sheaf_browser={BROWSER}"}  # without the session, which the others need
-    return Ask("GET", "/end_session", query=query, headers=headers)
-
-
-@recipe
-def end_session_post(world: World) -> Ask:
-    form = [("client_id", "shop"), ("post_logout_redirect_uri", BYE), ("logout_hint", "ada")]
-    return Ask("POST", "/end_session", form=form, headers={"cookie": world.cookies()})
-
-
-@recipe
-def end_session_confirm(world: World) -> Ask:
-    form = [("csrf", world.csrf()), ("client_id", "shop"), ("post_logout_redirect_uri", BYE), ("state", "s")]
-    return Ask("POST", "/end_session/confirm", form=form, headers={"cookie": f"sheaf_browser={BROWSER}"})
-
-
-@recipe
-def signed_out(world: World) -> Ask:
-    return Ask("GET", world.signed_out(), query=[("looked", "1")], headers={"cookie": world.cookies(signed_in=False)})
-
-
-@recipe
-def device_page(world: World) -> Ask:
-    return Ask("GET", "/device", query=[("user_code", world.user_code(world.apps["public"]))])
-
-
-@recipe
-def device_typed(world: World) -> Ask:
-    browser = f"{next(world.serial):043}"
-    form = [("csrf", world.csrf(browser)), ("user_code", world.user_code(world.apps["public"]))]
-    return Ask("POST", "/device", form=form, headers={"cookie": f"sheaf_browser={browser}"})
-
-
-@recipe
-def device_resume(world: World) -> Ask:
-    form = {"csrf": world.csrf(), "user_code": world.user_code(world.apps["public"])}
-    path, _, query = world.finished("/device", form).partition("?")
-    headers = {"cookie": world.cookies(signed_in=False)}
-    return Ask("GET", path, query=[("attempt", query.partition("=")[2])], headers=headers)
-
-
-__all__ = ["ASSERTION_TYPE", "RECIPES", "Ask", "Recipe", "metadata"]
