@@ -12,6 +12,7 @@ from idp.base.claims import ADMIN_AUDIENCE, ADMIN_SCOPE
 from idp.base.clock import Clock, system_clock
 from idp.base.config import Roles, Settings
 from idp.base.net import policy_for
+from idp.base.places import Places
 from idp.crypto import external_keys
 from idp.crypto.keys import KeyRing
 from idp.crypto.passwords import Passwords
@@ -30,6 +31,7 @@ from idp.services.initial_tokens import InitialTokens
 from idp.services.installation import Installation, check_production, seal_key
 from idp.services.link_login import LinkLogin
 from idp.services.live_grants import LiveGrants
+from idp.services.logos import Logos
 from idp.services.logout import Logout
 from idp.services.manage_apps import Apps
 from idp.services.manage_upstreams import Upstreams
@@ -104,6 +106,7 @@ def build_parts(settings: Settings, *, repo: Repository | None = None, clock: Cl
         ),
         apps=apps,
         app_list=AppList(repo, clock, apps),
+        logos=Logos(around.policy, clock, Places(settings.server.threads // 4)),
         allowed=AllowedApps(repo, clock, sessions=sessions, live=LiveGrants(repo, clock, sessions, audit), audit=audit),
         initial_tokens=initial,
         registration=Registration(apps, initial, throttles, clock, settings.registration),

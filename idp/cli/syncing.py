@@ -4,22 +4,23 @@ Owns when the next sync is. Leaves the sync itself to the store, and what is ans
 """
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from idp.ports import SyncLater
+from idp.ports import StoreUnavailable, SyncLater
+
+QUICK = 0.001  # seconds; below it changing to a thread and back costs more than waiting
 
 
 class Syncing:
-    """Of one event loop. The disk works in a thread of its own, so the loop goes on with other requests."""
+    """Of one event loop. A disk that takes its time does so in a thread, and the loop goes on with other requests."""
 
-    def __init__(self, store: "SyncLater") -> None:
+    def __init__(self, store: SyncLater) -> None:
         self._store = store
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sync")
         self._waiting: list[asyncio.Future[None]] = []
         self._begun = False
+        self._took = 1.0
 
     async def done(self) -> None:
         """Returns when all that was written before the call is durable. Raises StoreUnavailable."""
@@ -33,20 +34,28 @@ class Syncing:
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting, self._waiting = self._waiting, []
-        import os
-        if os.environ.get("INLINE"):
-            self._store.sync()
-            for one in waiting:
-                one.set_result(None)
-            self._begun = False
+        if self._took < QUICK:
+            self._tell(waiting, loop, self._sync())
             return
-        synced = loop.run_in_executor(self._thread, self._store.sync)
-        synced.add_done_callback(partial(self._tell, waiting, loop))
+        synced = loop.run_in_executor(self._thread, self._sync)
+        synced.add_done_callback(lambda synced: self._tell(waiting, loop, synced.result()))
+
+    def _sync(self) -> StoreUnavailable | None:
+        begun = time.perf_counter()
+        try:
+            self._store.sync()
+        except StoreUnavailable as error:
+            return error
+        finally:
+            self._took = time.perf_counter() - begun
+        return None
 
     def _tell(
-        self, waiting: list[asyncio.Future[None]], loop: asyncio.AbstractEventLoop, synced: asyncio.Future[None]
+        self,
+        waiting: list[asyncio.Future[None]],
+        loop: asyncio.AbstractEventLoop,
+        error: StoreUnavailable | None,
     ) -> None:
-        error = synced.exception()
         for one in waiting:
             if one.done():  # its request was cancelled
                 continue

@@ -15,6 +15,7 @@ from idp.services.factors import Factors
 from idp.services.initial_tokens import InitialTokens
 from idp.services.installation import Installation
 from idp.services.link_login import LinkLogin
+from idp.services.logos import Logos
 from idp.services.logout import Logout
 from idp.services.manage_apps import Apps
 from idp.services.manage_upstreams import Upstreams
@@ -52,6 +53,7 @@ class Parts:
     sign_in: SignIn
     apps: Apps
     app_list: AppList
+    logos: Logos
     allowed: AllowedApps
     initial_tokens: InitialTokens
     registration: Registration

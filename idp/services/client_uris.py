@@ -73,7 +73,8 @@ def _check(uri: str, field: str, *, private_use: bool) -> None:
         _check_host(parts, uri, field)
         return
     if not is_private_use(uri):
-        raise bad(field, f"{uri!r} must be https, or http on a loopback address")
+        own = ", or a scheme of its own with a dot, as org.example.app:/callback (RFC 8252 7.1)" if private_use else ""
+        raise bad(field, f"{uri!r} must be https, or http on a loopback address{own}")
     if not private_use:
         raise bad(field, f"{uri!r}: a scheme of its own is for native apps without a secret (RFC 8252 7.1)")
 

@@ -8,10 +8,10 @@ that an older row does not have take their default; fields that a newer row has 
 
 import json
 import types
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Generic, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -33,8 +33,16 @@ class Form:
     decode: Change | None = None
 
 
+Types = tuple[type, ...]
+Steps = tuple[tuple[int, str, Change], ...]
+MOST_SHAPES = 256  # remembered for a class
+
+
 class Codec(Generic[T]):
-    """Encodes and decodes one dataclass. Use `codec(kind)`, which keeps one for each class."""
+    """Encodes and decodes one dataclass. Use `codec(kind)`, which keeps one for each class.
+
+    Which fields must be changed follows from the types of all values, so it is worked out once for each combination of
+    them. What does not fit is left to the slow way, which names the field."""
 
     def __init__(self, kind: type[T]) -> None:
         hints = get_type_hints(kind)
@@ -47,19 +55,52 @@ class Codec(Generic[T]):
         self._out = [(name, form.python, form.encode) for name, form in zip(names, forms, strict=True)]
         reading = zip(names, forms, required, strict=True)
         self._in = [(name, form.plain, form.decode, needed) for name, form, needed in reading]
+        self._names = tuple(names)
+        self._pick = itemgetter(*names) if len(names) > 1 else lambda plain: (plain[names[0]],)
+        self._steps_out: dict[Types, Steps] = {}
+        self._steps_in: dict[Types, Steps] = {}
 
     def encode(self, record: T) -> dict[str, Any]:
         """A dict of JSON types. Raises WrongShape when a field does not hold what its type hint says."""
-        plain = {}
-        for (name, accepted, change), given in zip(self._out, self._values(record), strict=True):
-            value = self._nearly(name, given, accepted) if accepted and type(given) not in accepted else given
-            plain[name] = value if change is None or value is None else self._apply(name, change, value)
+        values = self._values(record)
+        given = tuple(map(type, values))
+        steps = self._steps_out.get(given)
+        if steps is None:
+            steps = _steps(given, self._out, self._steps_out)
+        if steps is None:
+            return self._encode_slowly(record)
+        plain = dict(zip(self._names, values, strict=True))
+        for at, name, change in steps:
+            plain[name] = self._apply(name, change, values[at])
         return plain
 
     def decode(self, plain: Mapping[str, Any]) -> T:
         """The record. Raises WrongShape when a field is missing that has no default, or has the wrong type."""
         if not isinstance(plain, dict):
             raise WrongShape(f"{self.kind.__name__}: not a JSON object")
+        try:
+            values = list(self._pick(plain))
+        except KeyError:
+            return self._decode_slowly(plain)
+        given = tuple(map(type, values))
+        steps = self._steps_in.get(given)
+        if steps is None:
+            steps = _steps(given, self._in, self._steps_in)
+        if steps is None:
+            return self._decode_slowly(plain)
+        for at, name, change in steps:
+            values[at] = self._apply(name, change, values[at])
+        return self.kind(*values)
+
+    def _encode_slowly(self, record: T) -> dict[str, Any]:
+        plain = {}
+        for (name, accepted, change), given in zip(self._out, self._values(record), strict=True):
+            value = self._nearly(name, given, accepted) if accepted and type(given) not in accepted else given
+            plain[name] = value if change is None or value is None else self._apply(name, change, value)
+        return plain
+
+    def _decode_slowly(self, plain: Mapping[str, Any]) -> T:
+        """Of an older version, with fields that are missing; or it does not fit."""
         values = {}
         name = ""
         try:
@@ -91,6 +132,20 @@ class Codec(Generic[T]):
         if isinstance(value, list) and tuple in accepted:
             return tuple(value)
         raise WrongShape(f"{self.kind.__name__}.{name}: wrong type")
+
+
+def _steps(given: Types, fields: Sequence[tuple[Any, ...]], known: dict[Types, Steps]) -> Steps | None:
+    """What to change in values of these types; None when one of them is not accepted as it is."""
+    found = []
+    for at, (kind, (name, accepted, change, *_)) in enumerate(zip(given, fields, strict=True)):
+        if accepted and kind not in accepted:
+            return None
+        if change is not None and kind is not _NONE and change is not kind:
+            found.append((at, name, change))
+    if len(known) >= MOST_SHAPES:
+        known.clear()
+    steps = known[given] = tuple(found)
+    return steps
 
 
 def codec(kind: type[T]) -> Codec[T]:

@@ -2,7 +2,7 @@
 ask for. Leaves SQL and BSON to the engines."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from idp.storage.codec import Codec, WrongShape, codec, dumps, loads
@@ -50,6 +50,7 @@ class Rows(Generic[T]):
         self._allowed = frozenset(self.keys)
         self._codec: Codec[T] = codec(collection.kind)
         self._decoded: dict[str, tuple[str | bytes, int, float | None, T]] = {}
+        self._just_read: tuple[str | bytes, T] | None = None
         for name in (self.name, *self.keys):
             if not name.isidentifier() or name in OWN_COLUMNS:  # these names are put into SQL
                 raise ValueError(f"{name!r} cannot name a collection or a key")
@@ -81,6 +82,8 @@ class Rows(Generic[T]):
         known = self._decoded.get(id)
         if known is not None and known[0] == body and known[1] == version and known[2] == consumed_at:
             return known[3]
+        if self.consumable:
+            return self._read_or_consumed(id, body, version, consumed_at)
         record = self._read(id, body, version, consumed_at)
         if self._may_share(body):
             if len(self._decoded) >= REMEMBERED:
@@ -89,10 +92,19 @@ class Rows(Generic[T]):
             self._decoded[id] = (body, version, consumed_at, record)
         return record
 
+    def _read_or_consumed(self, id: str, body: str | bytes, version: int, consumed_at: float | None) -> T:
+        """What is consumed was looked at right before, by the same caller: it is the same but for the mark."""
+        before, self._just_read = self._just_read, None
+        if consumed_at is None or before is None or before[0] != body:
+            record = self._read(id, body, version, consumed_at)
+            self._just_read = (body, record)
+            return record
+        marks: dict[str, object] = {"consumed_at": consumed_at} | ({"version": version} if self.versioned else {})
+        return replace(before[1], **marks)  # type: ignore[type-var]
+
     def _may_share(self, body: str | bytes) -> bool:
-        """A frozen record may have many readers, one with a dict in it not: somebody could change that. What is consumed is
-        read once."""
-        if self.consumable or len(body) > MAX_REMEMBERED_BODY or not isinstance(body, str):
+        """A frozen record may have many readers, one with a dict in it not: somebody could change that."""
+        if len(body) > MAX_REMEMBERED_BODY or not isinstance(body, str):
             return False
         return body.count("{") - body.count("{}") == 1
 

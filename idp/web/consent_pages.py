@@ -12,6 +12,7 @@ from idp.http.browser import current_session
 from idp.http.parts import parts
 from idp.http.render import has_text, page, text
 from idp.http.security import check_csrf, form_field
+from idp.web.app_marks import marks
 from idp.web.factor_pages import due
 
 bp = Blueprint("consent_pages", __name__)
@@ -33,6 +34,7 @@ def consent_page(handle: str) -> AnyResponse:
             "consent.html",
             handle=handle,
             app_name=attempt.app_name,
+            marks=marks(handle, attempt),
             app_id=attempt.app_id,
             address=attempt.request.get("redirect_origin"),
             user_code=attempt.request.get("user_code"),

@@ -15,6 +15,7 @@ from idp.http.browser import browser_digest, current_session, last_way, left_beh
 from idp.http.parts import parts
 from idp.http.render import page, sentence, speak
 from idp.http.security import allow_form_target, check_csrf, form_field
+from idp.web.app_marks import marks
 
 bp = Blueprint("flow", __name__)
 
@@ -110,6 +111,7 @@ def _way_page(
     shared: dict[str, object] = {
         "handle": handle,
         "app_name": attempt.app_name,
+        "marks": marks(handle, attempt),
         "error": sentence(refused) if refused else None,
         "trace": trace,
         "local_login": parts().sign_in.local_login_allowed(None),

@@ -120,7 +120,7 @@ def exchange(special: Sheaf, made: dict[str, Any], subject: str, **fields: str) 
 
 
 def test_services_act_for_a_person_and_the_tokens_name_who_acts(special: Sheaf, grace: Visitor) -> None:
-    """RFC 8693 section 4.1: a shop signs Ada in, its orders service calls the stock service for her, and that one the next."""
+    """RFC 8693 section 4.1: a shop signs Grace in; its orders service calls the stock service for her, and that one the bank."""
     shop = add_app(special, CALLBACK, audiences=ORDERS, scopes="profile read")
     grants = f"client_credentials {EXCHANGE}"
     orders = add_app(special, grant_types=grants, audiences=f"{ORDERS} {STOCK}", scopes="read write")

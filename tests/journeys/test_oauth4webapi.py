@@ -67,7 +67,7 @@ def bank(library: Library, special: Sheaf) -> Callable[[], str]:
     more = {"userinfo_signed_response_alg": "ES256", "introspection_signed_response_alg": "ES256"}
 
     def become() -> str:
-        be(library, made, "private_key_jwt", key=authenticates["kid"], dpop=proves["kid"], metgraceta={**algs, **more})
+        be(library, made, "private_key_jwt", key=authenticates["kid"], dpop=proves["kid"], metadata={**algs, **more})
         return str(proves["kid"])
 
     return become
@@ -209,7 +209,7 @@ def test_an_app_registers_signs_somebody_in_changes_itself_and_goes(
     token = special.cli("registration", "token", "add", "--name", "partner", "--uses", "1")["token"]
     wish = {"client_name": "Shop", "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "client_secret_post"}
 
-    made = library.do("register", metgraceta=wish, token=token)
+    made = library.do("register", metadata=wish, token=token)
     place = {"uri": made["registration_client_uri"], "token": made["registration_access_token"]}
     read = library.do("manage", method="GET", **place)
     be(library, made, "client_secret_post")
@@ -217,7 +217,7 @@ def test_an_app_registers_signs_somebody_in_changes_itself_and_goes(
     new = {**wish, "client_id": made["client_id"], "client_name": "Better shop"}
     changed = library.do("manage", method="PUT", body=new, **place)
 
-    assert refused(library, "register", metgraceta=wish, token=token) == "invalid_token"  # it was good once
+    assert refused(library, "register", metadata=wish, token=token) == "invalid_token"  # it was good once
     assert (read["status"], read["body"]["client_name"]) == (200, "Shop")
     assert signed_in["claims"]["sub"] == grace.id
     assert (changed["status"], changed["body"]["client_name"]) == (200, "Better shop")
@@ -232,7 +232,7 @@ def test_an_app_registers_signs_somebody_in_changes_itself_and_goes(
 def test_both_discovery_documents_name_everything_that_is_used_here(
     library: Library, special: Sheaf, algorithm: str
 ) -> None:
-    told = library.do("discover", issuer=special.issuer, algorithm=algorithm)["metgraceta"]
+    told = library.do("discover", issuer=special.issuer, algorithm=algorithm)["metadata"]
 
     assert told["authorization_response_iss_parameter_supported"] is True
     assert {"query", "form_post", "jwt", "query.jwt", "form_post.jwt"} <= set(told["response_modes_supported"])

@@ -6,7 +6,7 @@ Tokens are bound to a DPoP key that the library keeps in the browser. Session ma
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -51,7 +51,11 @@ def serve(server: Receiver, sheaf: Sheaf) -> str:
     need(NODE)  # the library came with it
     origin = server.url("").rstrip("/")
     back = " ".join(f"{origin}/{name}" for name in ("callback", "silent", "popup"))
-    fields = {"post_logout_redirect_uris": f"{origin}/bye", "auth_method": "none", "application_type": "web"}
+    fields: dict[str, Any] = {
+        "post_logout_redirect_uris": f"{origin}/bye",
+        "auth_method": "none",
+        "application_type": "web",
+    }
     made = add_app(sheaf, back, **fields, dpop_bound_access_tokens="true", grant_types="authorization_code")
     settings = {"authority": sheaf.issuer, "client_id": made["client_id"]}
     page = APP.replace("SETTINGS", json.dumps(settings))

@@ -167,11 +167,16 @@ def test_a_redirect_uri_with_a_fragment_cannot_be_registered(suite: Suite) -> No
 # ------------------------------------------------------------------ further metadata
 
 
-@pytest.mark.parametrize("name", ["logo_uri", "policy_uri", "tos_uri", "client_uri"])
-def test_addresses_for_people_are_kept_and_the_sign_in_begins(suite: Suite, name: str) -> None:
+@pytest.mark.parametrize("name", ["policy_uri", "tos_uri"])
+def test_the_page_of_the_sign_in_leads_to_what_an_app_says_of_itself(suite: Suite, name: str) -> None:
     party = suite.party(**{name: "https://app.example/about"})
     assert party.made[name] == "https://app.example/about"
-    assert suite.visit().authorize(party).page.status_code == 200
+    assert 'href="https://app.example/about"' in suite.visit().authorize(party).page.text
+
+
+def test_the_page_of_the_sign_in_shows_the_logo(suite: Suite) -> None:
+    party = suite.party(logo_uri="https://app.example/logo.png")
+    assert 'class="app-logo"' in suite.visit().authorize(party).page.text
 
 
 @pytest.mark.parametrize(("listed", "good"), [([CALLBACK], True), (["https://elsewhere.example/callback"], False)])

@@ -8,11 +8,13 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
+from urllib.parse import urlencode
 
 import pytest
 import requests
 
-from tests.support.oidc_app import CALLBACK, CHALLENGE, VERIFIER, OidcApp
+from tests.support.oidc_app import CALLBACK, CHALLENGE, OidcApp
 from tests.support.sheaf import Sheaf
 
 AT_ONCE = 20
@@ -20,7 +22,7 @@ WORKERS = {"IDP_SERVER__WORKERS": "3", "IDP_SERVER__THREADS": "4"}
 
 
 @pytest.fixture(scope="module", params=["sqlite", "mongo"])
-def app(request: pytest.FixtureRequest, start_sheaf: Callable[..., Sheaf]) -> OidcApp:
+def shop(request: pytest.FixtureRequest, start_sheaf: Callable[..., Sheaf]) -> OidcApp:
     env = dict(WORKERS)
     if request.param == "mongo":
         server, query = request.getfixturevalue("mongo_uri").partition("?")[::2]
@@ -43,38 +45,35 @@ def all_at_once(act: Callable[[], requests.Response]) -> list[requests.Response]
     return answers
 
 
-def test_of_many_that_redeem_one_code_exactly_one_gets_tokens(app: OidcApp) -> None:
-    browser, person = app.browser(), app.sheaf.add_user()
-    app.sign_in(browser, person)
+def test_of_many_that_redeem_one_code_exactly_one_gets_tokens(shop: OidcApp) -> None:
+    browser, person = shop.browser(), shop.sheaf.add_user()
+    shop.sign_in(browser, person)
     for _ in range(3):
-        code = app.ask(browser).params["code"]
-        answers = all_at_once(lambda code=code: app.redeem(code))  # type: ignore[misc]
+        code = shop.ask(browser).params["code"]
+        answers = all_at_once(partial(shop.redeem, code))
         assert Counter(answer.status_code for answer in answers) == {200: 1, 400: AT_ONCE - 1}
         assert {answer.json()["error"] for answer in answers if answer.status_code == 400} == {"invalid_grant"}
 
 
-def test_of_many_that_use_one_refresh_token_all_get_the_one_successor(app: OidcApp) -> None:
-    tokens = app.sign_in(app.browser(), app.sheaf.add_user())
-    answers = all_at_once(lambda: app.refresh(tokens["refresh_token"]))
+def test_of_many_that_use_one_refresh_token_all_get_the_one_successor(shop: OidcApp) -> None:
+    tokens = shop.sign_in(shop.browser(), shop.sheaf.add_user())
+    answers = all_at_once(lambda: shop.refresh(tokens["refresh_token"]))
     assert Counter(answer.status_code for answer in answers) == {200: AT_ONCE}
     assert len({answer.json()["refresh_token"] for answer in answers}) == 1
-    assert app.refresh(answers[0].json()["refresh_token"]).status_code == 200
+    assert shop.refresh(answers[0].json()["refresh_token"]).status_code == 200
 
 
-def test_of_many_that_use_one_pushed_request_exactly_one_gets_a_code(app: OidcApp) -> None:
-    browser = app.browser()
-    app.sign_in(browser, app.sheaf.add_user())
+def test_of_many_that_use_one_pushed_request_exactly_one_gets_a_code(shop: OidcApp) -> None:
+    browser = shop.browser()
+    shop.sign_in(browser, shop.sheaf.add_user())
     said = {"redirect_uri": CALLBACK, "response_type": "code", "scope": "openid", "state": "s"}
     said |= {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
     for _ in range(3):
-        uri = app.post("/par", **said).json()["request_uri"]
-        params = {"client_id": app.client.client_id, "request_uri": uri}
-        where = f"{app.base}/authorize"
-        answers = all_at_once(
-            lambda params=params: requests.get(  # type: ignore[misc]
-                where, params=params, cookies=browser.cookies(), allow_redirects=False, timeout=10
-            )
-        )
+        uri = shop.post("/par", **said).json()["request_uri"]
+        where = f"{shop.base}/authorize?{urlencode({'client_id': shop.client.client_id, 'request_uri': uri})}"
+        cookies = browser.cookies()
+        look = partial(requests.get, where, cookies=cookies, allow_redirects=False, timeout=10)
+        answers = all_at_once(look)
         assert Counter(answer.status_code for answer in answers) == {303: 1, 410: AT_ONCE - 1}
         [location] = [answer.headers["Location"] for answer in answers if answer.status_code == 303]
         assert "code=" in location

@@ -167,6 +167,11 @@ def test_a_scheme_of_its_own_is_for_native_apps_without_a_secret(fields: dict[st
     assert refused(client(**fields)).message.startswith("redirect_uris: ")
 
 
+def test_a_native_app_is_told_what_its_scheme_lacks() -> None:
+    native = client(auth_method="none", application_type="native", redirect_uris=("myapp:/cb",))
+    assert "with a dot, as org.example.app:/callback" in refused(native).message
+
+
 def test_a_scheme_of_its_own_is_no_place_for_keys_logos_or_logout_calls() -> None:
     native = client(auth_method="none", application_type="native", redirect_uris=("com.example.app:/cb",))
     check_client(replace(native, post_logout_redirect_uris=("com.example.app:/bye",)), HERE)
