@@ -62,7 +62,7 @@ class AssertUser:
             raise Refused("invalid_scope", "This app may have no scope here.")
         now = self._clock()
         grant = Grant(
-            id=ids.public_id("gr"),
+            id=ids.timed_id("gr", now),
             client_id=client.id,
             created_at=now,
             expires_at=now + self._issue.access_seconds(client),

@@ -131,8 +131,8 @@ class ExchangeToken:
         own = access.claims[CLIENT_ID] == client.id
         if not own and not set(access.audiences) & set(client.audiences):
             raise unacceptable("subject_token", f"it is neither issued to {client.id} nor meant for it")
-        # A service trades it for what it may reach itself; the app it was issued to never gets beyond the token.
-        reach = tuple(one for one in client.audiences if one in access.audiences) if own else client.audiences
+        # Nobody gets beyond the token: a service trades it for a part of what the token and the service both reach.
+        reach = tuple(one for one in client.audiences if one in access.audiences)
         if not reach and self._issuer() not in access.audiences:
             raise unacceptable("subject_token", "nothing that it is meant for is registered for the app any more")
         return Subject(

@@ -79,7 +79,7 @@ class IssueGrant:
         """A grant that is stored nowhere yet. wait: seconds until it is collected, at most."""
         now = self._clock()
         return Grant(
-            id=ids.public_id("gr"),
+            id=ids.timed_id("gr", now),
             client_id=client.id,
             created_at=now,
             expires_at=now + wait + self._life(client),

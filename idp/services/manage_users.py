@@ -158,7 +158,8 @@ class Users:
         """Raises Refused(last_administrator)."""
         if disabled and user.is_administrator and not self._other_administrator(user):
             raise Refused("last_administrator", "This is the last administrator. Make another one first.", status=409)
-        if user.disabled and not disabled:  # nothing of before comes alive again, should that have been cut off or something slipped by
+        if user.disabled and not disabled:
+            # Nothing of before comes alive again, should ending it have been cut off.
             self._sessions.end_all(user.id, actor=actor)
         changed = self._change(user.id, disabled=disabled)
         if disabled:

@@ -99,7 +99,7 @@ class Rows(Generic[T]):
             record = self._read(id, body, version, consumed_at)
             self._just_read = (body, record)
             return record
-        marks: dict[str, object] = {"consumed_at": consumed_at} | ({"version": version} if self.versioned else {})
+        marks: dict[str, Any] = {"consumed_at": consumed_at, **({"version": version} if self.versioned else {})}
         return replace(before[1], **marks)  # type: ignore[type-var]
 
     def _may_share(self, body: str | bytes) -> bool:

@@ -23,7 +23,7 @@ from tests.support.visitor import Visitor
 
 CALLBACK = "https://app.example.org/callback"
 OFFLINE = "openid profile email offline_access"
-ORDERS, STOCK = "urn:example:orders", "urn:example:stock"
+ORDERS, STOCK, BANK = "urn:example:orders", "urn:example:stock", "urn:example:bank"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ASSERTION = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
@@ -112,7 +112,7 @@ def test_a_token_is_for_the_resources_that_were_asked_for(special: Sheaf, grace:
     assert readable(one)[1]["aud"] == STOCK
 
 
-def exchange(special: Sheaf, made: dict[str, Any], subject: str, **fields: str) -> requests.Response:
+def exchange(special: Sheaf, made: dict[str, Any], subject: str, **fields: str | list[str]) -> requests.Response:
     form = {"grant_type": EXCHANGE, "subject_token": subject, "subject_token_type": ACCESS_TOKEN, **fields}
     with requests.Session() as plain:
         plain.trust_env = False
@@ -121,10 +121,11 @@ def exchange(special: Sheaf, made: dict[str, Any], subject: str, **fields: str) 
 
 def test_services_act_for_a_person_and_the_tokens_name_who_acts(special: Sheaf, grace: Visitor) -> None:
     """RFC 8693 section 4.1: a shop signs Grace in; its orders service calls the stock service for her, and that one the bank."""
-    shop = add_app(special, CALLBACK, audiences=ORDERS, scopes="profile read")
+    shop = add_app(special, CALLBACK, audiences=f"{ORDERS} {STOCK} {BANK}", scopes="profile read")
     grants = f"client_credentials {EXCHANGE}"
-    orders = add_app(special, grant_types=grants, audiences=f"{ORDERS} {STOCK}", scopes="read write")
-    stock = add_app(special, grant_types=grants, audiences=f"{STOCK} urn:example:bank", scopes="read")
+    orders = add_app(special, grant_types=grants, audiences=f"{ORDERS} {STOCK} {BANK}", scopes="read write")
+    stock = add_app(special, grant_types=grants, audiences=f"{STOCK} {BANK}", scopes="read")
+    elsewhere = add_app(special, grant_types=grants, audiences="urn:example:elsewhere", scopes="read")
     with session(shop, scope="profile read") as opened:
         hers = sign_in(opened, special, grace)["access_token"]
     actors = []
@@ -133,7 +134,13 @@ def test_services_act_for_a_person_and_the_tokens_name_who_acts(special: Sheaf, 
             actors.append(opened.fetch_token(special.url("/token"))["access_token"])
 
     first = exchange(
-        special, orders, hers, actor_token=actors[0], actor_token_type=ACCESS_TOKEN, resource=STOCK, scope="read"
+        special,
+        orders,
+        hers,
+        actor_token=actors[0],
+        actor_token_type=ACCESS_TOKEN,
+        resource=[STOCK, BANK],
+        scope="read",
     ).json()
     second = exchange(
         special,
@@ -141,15 +148,16 @@ def test_services_act_for_a_person_and_the_tokens_name_who_acts(special: Sheaf, 
         first["access_token"],
         actor_token=actors[1],
         actor_token_type=ACCESS_TOKEN,
-        resource="urn:example:bank",
+        resource=BANK,
     ).json()
+    beyond = exchange(special, stock, second["access_token"], resource=STOCK).json()
     wider = exchange(special, orders, hers, resource=STOCK, scope="read write").json()
-    stranger = exchange(special, stock, hers).json()
+    stranger = exchange(special, elsewhere, hers).json()
 
     said = readable(first["access_token"])[1]
     assert (said["sub"], said["aud"], said["scope"], said["client_id"]) == (
         grace.id,
-        STOCK,
+        [STOCK, BANK],
         "read",
         orders["client_id"],
     )
@@ -157,7 +165,12 @@ def test_services_act_for_a_person_and_the_tokens_name_who_acts(special: Sheaf, 
     acts = readable(second["access_token"])[1]["act"]
     assert (acts["sub"], acts["act"]["sub"]) == (stock["client_id"], orders["client_id"])
     assert "refresh_token" not in first
-    assert (wider["error"], stranger["error"]) == ("invalid_scope", "invalid_request")
+    assert readable(second["access_token"])[1]["aud"] == BANK
+    assert (wider["error"], beyond["error"], stranger["error"]) == (
+        "invalid_scope",
+        "invalid_target",
+        "invalid_request",
+    )
 
 
 def test_an_assertion_of_a_trusted_issuer_stands_for_whoever_linked_that_login(

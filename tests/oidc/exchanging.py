@@ -15,8 +15,13 @@ SCOPES = ("openid", "profile", "documents.read", "documents.write")
 
 
 def front(house: House, **more: Any) -> App:
-    """The app that people use; its tokens are for the service."""
-    fields = {"scopes": SCOPES, "grant_types": ("authorization_code", "refresh_token", GRANT), **more}
+    """The app that people use; its tokens are for the service and the inner one."""
+    fields = {
+        "scopes": SCOPES,
+        "audiences": (API, INNER),
+        "grant_types": ("authorization_code", "refresh_token", GRANT),
+        **more,
+    }
     return house.client("front", **fields)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from idp.domain.grant import Grant
 from tests.oidc.exchanging import ACCESS, ID, INNER, TYPES, exchange, front, good, service
-from tests.oidc.house import ISSUER, App, House, basic
+from tests.oidc.house import API, ISSUER, App, House, basic
 from tests.support.clock import FakeClock
 from tests.support.proofs import Prover
 
@@ -19,12 +19,18 @@ def test_an_app_that_is_not_registered_for_it_exchanges_nothing(house: House) ->
 
 
 def test_a_stranger_exchanges_nothing(house: House) -> None:
-    app, stranger = front(house), service(house, audiences=(INNER,))
+    app, stranger = front(house), service(house, audiences=("urn:example:elsewhere",))
     signed_in = house.sign_in(house.person(), app, scope="openid documents.read")
     house.refused(exchange(house, stranger, signed_in["access_token"]), 400, "invalid_request")
     for who in (stranger, service(house, "near")):
         answer = exchange(house, who, signed_in["id_token"], subject_token_type=ID)
         house.refused(answer, 400, "invalid_request")
+
+
+def test_a_service_gets_nothing_that_the_token_is_not_meant_for(house: House) -> None:
+    app, behind = front(house, audiences=(API,)), service(house)
+    token = house.sign_in(house.person(), app, scope="documents.read")["access_token"]
+    house.refused(exchange(house, behind, token, resource=INNER), 400, "invalid_target")
 
 
 @pytest.mark.parametrize("end", ["session", "disable", "revoke", "reuse", "expiry"])

@@ -84,6 +84,24 @@ def test_one_that_is_not_holds_nobody_up_for_long(house: House, receiver: Receiv
     assert queue_of(house).quiet(20)
 
 
+@pytest.mark.parametrize(("silent", "onward"), [(True, "later"), (False, "loaded")])
+def test_iframes_do_not_take_away_a_page_that_tells_of_an_app_that_is_slow(
+    house: House, receiver: Receiver, silent: bool, onward: str
+) -> None:
+    app, person = listening(house, receiver), house.person()
+    front = house.client("front", frontchannel_logout_uri="https://front.example/out")
+    tokens = [house.sign_in(person, one) for one in (front, app)][1]
+    house.parts.logout.on_new = queue_of(house).take
+    receiver.silent = silent
+    answer = person.browser.get(
+        "/end_session", query_string={"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": BYE}
+    )
+    page = person.browser.get(answer.headers["Location"]).text
+    assert f"data-onward=\"{onward}\"" in page, parse(page).text
+    receiver.silent = False
+    assert queue_of(house).quiet(20)
+
+
 # ---------------------------------------------------------------- a real installation
 
 

@@ -29,6 +29,12 @@ def test_scopes_about_people_mean_nothing_to_an_app_alone(house: House) -> None:
     assert house.userinfo(answer["access_token"]).status_code == 401
 
 
+@pytest.mark.parametrize("scope", ["documents.read ", " documents.read", "documents.read  documents.read", "  "])
+def test_a_blank_too_many_is_no_scope(house: House, scope: str) -> None:
+    answer = house.token(house.client(), grant_type="client_credentials", scope=scope)
+    assert answer.get_json()["scope"] == "documents.read"
+
+
 @pytest.mark.parametrize("scope", ["admin", "documents.read admin"])
 def test_an_app_cannot_have_a_scope_it_is_not_registered_for(house: House, scope: str) -> None:
     house.refused(house.token(house.client(), grant_type="client_credentials", scope=scope), 400, "invalid_scope")

@@ -45,8 +45,8 @@ class Params(Mapping[str, str]):
         return tuple(dict.fromkeys(self._every.get(name, ())))
 
     def words(self, name: str) -> tuple[str, ...]:
-        """A blank-separated list without repetitions."""
-        return tuple(dict.fromkeys(self._values.get(name, "").split(" "))) if self._values.get(name) else ()
+        """A blank-separated list without repetitions. One blank too many, as apps that join lists send it, is no word."""
+        return tuple(dict.fromkeys(filter(None, self._values.get(name, "").split(" "))))
 
     def required(self, name: str) -> str:
         """Raises Refused(invalid_request)."""

@@ -11,6 +11,8 @@ from pathlib import Path
 from idp.ports import StoreUnavailable
 from idp.storage import forks
 
+# wal_autocheckpoint: pages. Four times the usual, as most of them are the same few that are written again and again.
+_PRAGMAS = ("fullfsync=ON", "trusted_schema=OFF", "wal_autocheckpoint=4000")
 FULL, NORMAL = "FULL", "NORMAL"  # sync at every commit; before the log is copied into the file only
 
 
@@ -97,7 +99,7 @@ class Pool:
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
-        for pragma in (f"synchronous={synchronous}", "fullfsync=ON", "trusted_schema=OFF"):
+        for pragma in (f"synchronous={synchronous}", *_PRAGMAS):
             connection.execute(f"PRAGMA {pragma}").fetchall()
 
     def discard(self, connection: sqlite3.Connection) -> None:
