@@ -38,10 +38,10 @@ def farewell(
     clients = logout.can_be_told(apps, here=here)
     if not clients:
         return target
-    if not here or not any(client.frontchannel_logout_uri for client in clients):
-        logout.first_tries(sid)
-        if target is not None and logout.all_reached(sid):
-            return target
+    logout.first_tries(sid)
+    by_iframe = here and any(client.frontchannel_logout_uri for client in clients)
+    if target is not None and not by_iframe and logout.all_reached(sid):
+        return target
     handle = logout.remember(
         sid, clients, browser_digest(make=True) or "", target=target, app_id=app_id, here=here, language=language()
     )

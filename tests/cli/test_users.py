@@ -132,5 +132,7 @@ def test_a_password_is_set_and_a_lost_factor_forgotten(shell: Shell) -> None:
 
 
 def test_foreign_text_cannot_steer_the_terminal(shell: Shell) -> None:
-    shell.json("client", "add", "--name", "\x1b[2J evil", "--grant", "client_credentials", "--audience", "urn:x")
+    words = ["client", "add", "--name", "\x1b[2J evil", "--grant", "client_credentials", "--audience", "urn:x"]
+    refused = shell(*words)
+    assert (refused.returncode, "\x1b" in refused.stdout + refused.stderr) == (1, False)
     assert "\x1b" not in shell("client", "list").stdout

@@ -97,7 +97,7 @@ def test_iframes_do_not_take_away_a_page_that_tells_of_an_app_that_is_slow(
         "/end_session", query_string={"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": BYE}
     )
     page = person.browser.get(answer.headers["Location"]).text
-    assert f"data-onward=\"{onward}\"" in page, parse(page).text
+    assert f'data-onward="{onward}"' in page, parse(page).text
     receiver.silent = False
     assert queue_of(house).quiet(20)
 
