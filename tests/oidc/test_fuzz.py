@@ -7,6 +7,7 @@ What a request that is wrong in one way gets to hear is left to the tests of eac
 import base64
 import gc
 import json
+import logging
 import os
 import re
 import shutil
@@ -25,10 +26,12 @@ from hypothesis import strategies as st
 
 from idp.app import create_app
 from idp.base.config import Settings
+from idp.ports import StoreUnavailable
 from idp.services import check_token
 from idp.services.record_audit import ORDINARY
 from idp.storage import rows
 from idp.storage.sqlite import SqliteRepository
+from idp.storage.sqlite.pool import Pool
 from tests.oidc.assertions import TYPE as ASSERTION_TYPE
 from tests.oidc.certificates import SERVER
 from tests.oidc.fuzzing.changes import change, changes
@@ -143,7 +146,7 @@ def secrets_of(wire: Wire) -> set[str]:
     right |= {value.rpartition(".")[2] for name, value in pairs if name in SECRET_PARAMS and value.count(".") == 2}
     for name in SECRET_HEADERS:
         value = wire.headers.get(name, "")
-        right |= set(re.split(r"[ =;,]+", value)) | set(re.findall(r"[^ =;,.]+\Z", value)) | basic_secret(value)
+        right |= set(re.split(r"[ =;,]+", value)) | {value.rpartition(".")[2]} | basic_secret(value)
     others = [wire.path, *(value for name, value in wire.headers.items() if name not in SECRET_HEADERS)]
     others += [name for name, _ in pairs] + [value for name, value in pairs if name not in SECRET_PARAMS]
     elsewhere = "\n".join(others) + ("" if pairs else unquote_plus(wire.body.decode("latin-1")))
@@ -199,6 +202,23 @@ def test_every_address_of_this_door_is_fuzzed(world: World) -> None:
         assert any(one == path or (path.endswith("/") and one.startswith(path)) for one in asked), path
 
 
+def test_while_the_store_is_away_every_address_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    wires = {name: made(world, name, []) for name in RECIPES}
+
+    def away(pool: Pool) -> None:
+        raise StoreUnavailable("on holiday")
+
+    monkeypatch.setattr(Pool, "connection", away)
+    for name, wire in wires.items():
+        answer, _, _ = ask_once(world, wire, wsgi=False)
+        if name.startswith(("published", "device_page")) and answer.status == 200:
+            continue  # known without it
+        assert (answer.status, answer.header("retry-after")) == (503, "5"), (name, answer)
+        if world.lane.find(wire.path) is not None:
+            refused_to_program(answer, name)
+            assert json.loads(answer.body)["error"] == "temporarily_unavailable"
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_no_request_is_a_fault_or_slow_or_tells_a_secret(world: World, name: str) -> None:
     @seed(zlib.crc32(name.encode()))
@@ -208,9 +228,11 @@ def test_no_request_is_a_fault_or_slow_or_tells_a_secret(world: World, name: str
         wire = made(world, name, what)
         answer, seconds, lines = ask_once(world, wire, wsgi=wsgi == 7)
         judge(world, wire, answer, lines)
-        if seconds > SLOW_SECONDS:  # others use this machine, too: only what is slow again is slow
+        for _ in range(3):  # others use this machine, too: only what is slow again and again is slow
+            if seconds <= SLOW_SECONDS:
+                break
             _, seconds, _ = ask_once(world, wire, wsgi=wsgi == 7)
-            assert seconds <= SLOW_SECONDS, f"{seconds:.2f} s: {wire}"
+        assert seconds <= SLOW_SECONDS, f"{seconds:.2f} s: {wire}"
 
     fuzzed()
 
@@ -236,10 +258,10 @@ def test_memory_stays_flat(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
             world.send(made(world, name, what))
         for wire in strangers(world):
             world.send(wire)
-        world.log.take()
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
 
+    logging.disable()  # pytest keeps what is written
     tracemalloc.start()
     try:
         run()
@@ -247,6 +269,7 @@ def test_memory_stays_flat(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
         sizes = [run() for _ in range(3)]
     finally:
         tracemalloc.stop()
+        logging.disable(logging.NOTSET)
     assert sizes[-1] - sizes[0] < GROWTH_BYTES, sizes
 
 
