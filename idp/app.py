@@ -145,6 +145,8 @@ def create_app(settings: Settings, *, repo: Repository | None = None, clock: Clo
         static_folder=str(resource_dir("static")),
         static_url_path="/static",
     )
+    # Else `//token` is redirected, with all that was sent, to wherever the Host header says.
+    app.url_map.merge_slashes = False
     parts = build_parts(settings, repo=repo, clock=clock)
     app.extensions["sheaf"] = parts
     set_up_browser(app)

@@ -1,8 +1,8 @@
 """Log lines: one line an event, `name key=value …` on stderr. Values are quoted so that foreign input cannot forge a line."""
 
-import json
 import logging
 import sys
+from json.encoder import encode_basestring_ascii as _quoted
 
 
 def set_up(level: str = "INFO") -> None:
@@ -17,7 +17,5 @@ def set_up(level: str = "INFO") -> None:
 def event(logger: logging.Logger, name: str, level: int = logging.INFO, /, **values: object) -> None:
     """Never pass a secret: what is given here is written."""
     if logger.isEnabledFor(level):
-        text = " ".join(
-            f"{key}={json.dumps(str(value), ensure_ascii=True)}" for key, value in values.items() if value is not None
-        )
-        logger.log(level, "%s %s", name, text)
+        said = [f"{key}={_quoted(str(value))}" for key, value in values.items() if value is not None]
+        logger.log(level, "%s %s", name, " ".join(said))

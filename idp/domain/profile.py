@@ -4,8 +4,9 @@ Leaves enforcing each rule to whoever meets it: registration, the authorization 
 """
 
 from dataclasses import dataclass
+from functools import cache
 
-from idp.domain.relying import Client
+from idp.domain.relying import Client, Profile
 
 # FAPI 2.0 Security Profile 5.4.1; Ed25519 is the name of RFC 9864 for what was EdDSA.
 FAPI_ALGS = frozenset({"PS256", "ES256", "Ed25519", "EdDSA"})
@@ -33,11 +34,17 @@ class Rules:
 
 def rules(client: Client, *, push_everything: bool = False) -> Rules:
     """push_everything: the setting oidc.require_pushed_authorization_requests."""
-    fapi = client.profile == "fapi2"
-    strict = fapi or client.profile == "oauth21" or client.is_public
-    pkce = strict or client.pkce_required
+    pushed = push_everything or client.require_pushed_authorization_requests
+    return _rules(client.profile, client.is_public, client.pkce_required, pushed)
+
+
+@cache
+def _rules(profile: Profile, is_public: bool, pkce_required: bool, pushed: bool) -> Rules:
+    fapi = profile == "fapi2"
+    strict = fapi or profile == "oauth21" or is_public
+    pkce = strict or pkce_required
     return Rules(
-        pushed_request=fapi or push_everything or client.require_pushed_authorization_requests,
+        pushed_request=fapi or pushed,
         pkce=pkce,
         sender_constrained=fapi,
         auth_methods=FAPI_AUTH_METHODS if fapi else None,
@@ -46,7 +53,7 @@ def rules(client: Client, *, push_everything: bool = False) -> Rules:
         rotate_refresh=not fapi,
         issuer_audience=fapi,
         https_redirects=fapi,
-        loud=client.profile == "legacy" or not pkce,
+        loud=profile == "legacy" or not pkce,
     )
 
 

@@ -202,6 +202,14 @@ def test_every_address_of_this_door_is_fuzzed(world: World) -> None:
         assert any(one == path or (path.endswith("/") and one.startswith(path)) for one in asked), path
 
 
+@pytest.mark.parametrize("path", ["//token", "/admin//api/clients", "/authorize//resume"])
+def test_an_address_with_two_slashes_leads_nowhere(world: World, path: str) -> None:
+    """A redirect would take what was sent to wherever the Host header says."""
+    for method in ("GET", "POST"):
+        answer = world.send(Wire(method, path, "a=b", {"host": "evil.example"}, b"c=d"), wsgi=True)
+        assert (answer.status, answer.header("location")) == (404, "")
+
+
 def test_while_the_store_is_away_every_address_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     wires = {name: made(world, name, []) for name in RECIPES}
 

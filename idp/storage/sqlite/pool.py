@@ -1,11 +1,9 @@
 """Connections to one SQLite file: opened as needed, used by one thread at a time, never carried over a fork.
 Leaves statements and schema to the other files here."""
 
-import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from idp.ports import StoreUnavailable
@@ -137,13 +135,19 @@ class Borrowed:
         raise StoreUnavailable(f"SQLite: {error}") from error
 
 
-@contextlib.contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+class transaction:  # noqa: N801  (to be read as a verb)
     """IMMEDIATE: the write lock is taken before anything is read, so no other writer comes in between."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.rollback()
-        raise
-    connection.execute("COMMIT")
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._connection.rollback()
+        else:
+            self._connection.execute("COMMIT")
