@@ -44,7 +44,7 @@ class Params(dict[str, str]):
 
     def words(self, name: str) -> tuple[str, ...]:
         """A blank-separated list without repetitions. One blank too many, as apps that join lists send it, is no word."""
-        return tuple(dict.fromkeys(filter(None, self._values.get(name, "").split(" "))))
+        return tuple(dict.fromkeys(filter(None, self.get(name, "").split(" "))))
 
     def required(self, name: str) -> str:
         """Raises Refused(invalid_request)."""

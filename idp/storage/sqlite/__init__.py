@@ -17,7 +17,7 @@ from idp.storage.collections import COLLECTIONS, Collection
 from idp.storage.migrations import STEPS, Step
 from idp.storage.rows import Row, Rows, Table, Unreadable, text
 from idp.storage.sqlite import schema
-from idp.storage.sqlite.pool import NotText, Pool, transaction
+from idp.storage.sqlite.pool import Borrowed, NotText, Pool, transaction
 from idp.storage.sqlite.statements import Statements
 from idp.storage.sqlite.sync_later import SyncLater
 
@@ -58,7 +58,8 @@ class SqliteRepository:
 
     def get(self, kind: type[T], id: str) -> T | None:
         rows = self._table.of(kind)
-        found = self._rows_of(rows, id, self._sql[rows.name].get, self._with_now(rows, text(id)))
+        values = (text(id), self._clock()) if rows.expires else (text(id),)
+        found = self._rows_of(rows, id, self._sql[rows.name].get, values)
         return rows.load(*found[0]) if found else None
 
     def find(self, kind: type[T], *, limit: int = 1000, newest: bool = False, **where: str | None) -> list[T]:
@@ -120,6 +121,7 @@ class SqliteRepository:
     def close(self) -> None:
         """Closes the connections of this process. No call may be under way; a later one gets StoreUnavailable."""
         self._pool.close()
+        self.sync_later.close()
 
     def _with_now(self, rows: Rows[Any], *values: Any) -> tuple[Any, ...]:
         return (*values, self._clock()) if rows.expires else values
@@ -130,7 +132,7 @@ class SqliteRepository:
         """One statement, a transaction of its own; what it found brings `also` into being. fetchall: a write is committed
         only once its rows have been read."""
         try:
-            with self._pool.connection() as connection:
+            with Borrowed(self._pool) as connection:
                 if not also:
                     return connection.execute(sql, values).fetchall()
                 with transaction(connection):

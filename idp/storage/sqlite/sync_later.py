@@ -45,10 +45,14 @@ class SyncLater:
         except OSError as error:
             raise StoreUnavailable(f"SQLite: its log was not synced: {error}") from error
 
-    def _open(self) -> None:
-        """SQLite's locks are on its other files: those are lost with any descriptor that is closed, this one's are none."""
+    def close(self) -> None:
+        """SQLite's locks are on its other files: a process loses its locks on a file with any descriptor that it closes."""
         if self._process == os.getpid():
             os.close(self._file)
+        self._process = 0
+
+    def _open(self) -> None:
+        self.close()
         self._file = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
         self._process = os.getpid()
         folder = os.open(self._log.parent, os.O_RDONLY | os.O_CLOEXEC)
