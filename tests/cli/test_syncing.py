@@ -132,7 +132,8 @@ def test_what_is_written_during_a_sync_waits_for_the_next(monkeypatch):
         return first, second
 
     first, second = asyncio.run(two())
-    assert (first.durable, second.durable, disk.syncs) == (1, 2, 2)
+    assert (disk.reached, second.durable, disk.syncs) == ([1, 2], 2, 2)
+    assert first.answer is not None
 
 
 def test_nobody_is_told_of_what_did_not_come_to_the_disk():

@@ -87,7 +87,7 @@ def world(store_with_keys: Path) -> Iterator[World]:
             "server": SERVER,
             "registration": {"mode": "open", "burst": 1_000_000},
             "second_factor": "administrators",
-            "net": {"timeout_seconds": 0.3},
+            "net": {"timeout_seconds": 0.7},
         }
         made = World(House(quick(create_app(Settings.model_validate(tree), repo=repo, clock=clock)), clock))
         with made.watched():
