@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -80,7 +81,7 @@ def run(made, disk, *paths):
     async def all_of_them():
         await asyncio.gather(*(made.__rsgi__(scope(path), proto) for path, proto in zip(paths, protos, strict=True)))
 
-    asyncio.run(all_of_them())
+    _run(all_of_them())
     return protos
 
 
@@ -131,7 +132,7 @@ def test_what_is_written_during_a_sync_waits_for_the_next(monkeypatch):
         await asyncio.gather(begun, late)
         return first, second
 
-    first, second = asyncio.run(two())
+    first, second = _run(two())
     assert (disk.reached, second.durable, disk.syncs) == ([1, 2], 2, 2)
     assert first.answer is not None
 
@@ -153,13 +154,13 @@ def test_a_short_cut_is_answered_at_once_and_left_to_the_page_when_it_cannot():
     made = bridge(disk, {"/page": lambda asked: Told(303, b"", [("Location", "/there")]) if asked.query else None})
     asked, proto = scope("/page"), Answered(disk)
     asked.query_string = "x=1"
-    asyncio.run(made.__rsgi__(asked, proto))
+    _run(made.__rsgi__(asked, proto))
     assert proto.answer[0] == 303
     assert ("Location", "/there") in proto.answer[1]
     (page,) = run(made, disk, "/page")
     assert page.answer[2].startswith(b"request")  # the application, in a thread
     (posted,) = [Answered(disk)]
-    asyncio.run(made.__rsgi__(scope("/page", "POST"), posted))
+    _run(made.__rsgi__(scope("/page", "POST"), posted))
     assert posted.answer[2].startswith(b"request")
 
 
@@ -173,3 +174,9 @@ def test_a_short_cut_whose_code_was_lost_is_left_to_the_page():
 
     (proto,) = run(bridge(disk, {"/page": write}), disk, "/page")
     assert proto.answer[2].startswith(b"request")
+
+
+def _run(work):  # type: ignore[no-untyped-def]
+    """In a thread of its own: the browser tests leave an event loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()

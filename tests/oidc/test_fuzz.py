@@ -26,12 +26,10 @@ from hypothesis import strategies as st
 
 from idp.app import create_app
 from idp.base.config import Settings
-from idp.ports import StoreUnavailable
 from idp.services import check_token
 from idp.services.record_audit import ORDINARY
 from idp.storage import rows
 from idp.storage.sqlite import SqliteRepository
-from idp.storage.sqlite.pool import Pool
 from tests.oidc.assertions import TYPE as ASSERTION_TYPE
 from tests.oidc.certificates import SERVER
 from tests.oidc.fuzzing.changes import change, changes
@@ -208,23 +206,6 @@ def test_an_address_with_two_slashes_leads_nowhere(world: World, path: str) -> N
     for method in ("GET", "POST"):
         answer = world.send(Wire(method, path, "a=b", {"host": "evil.example"}, b"c=d"), wsgi=True)
         assert (answer.status, answer.header("location")) == (404, "")
-
-
-def test_while_the_store_is_away_every_address_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    wires = {name: made(world, name, []) for name in RECIPES}
-
-    def away(pool: Pool) -> None:
-        raise StoreUnavailable("on holiday")
-
-    monkeypatch.setattr(Pool, "connection", away)
-    for name, wire in wires.items():
-        answer, _, _ = ask_once(world, wire, wsgi=False)
-        if name.startswith(("published", "device_page")) and answer.status == 200:
-            continue  # known without it
-        assert (answer.status, answer.header("retry-after")) == (503, "5"), (name, answer)
-        if world.lane.find(wire.path) is not None:
-            refused_to_program(answer, name)
-            assert json.loads(answer.body)["error"] == "temporarily_unavailable"
 
 
 @pytest.mark.parametrize("name", RECIPES)
