@@ -95,7 +95,7 @@ def test_no_answer_leaves_before_what_it_tells_of_is_durable(monkeypatch, quick)
     for proto in run(made, disk, *["/write"] * 5):
         assert proto.answer[0] == 200
         assert proto.durable >= int(proto.answer[2])
-    assert disk.threads == ({"MainThread"} if quick else {"sync_0"})
+    assert disk.threads == ({"loop_0"} if quick else {"sync_0"})
 
 
 def test_those_that_are_ready_together_share_one_sync():
@@ -178,5 +178,5 @@ def test_a_short_cut_whose_code_was_lost_is_left_to_the_page():
 
 def _run(work):  # type: ignore[no-untyped-def]
     """In a thread of its own: the browser tests leave an event loop running in this one."""
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1, thread_name_prefix="loop") as pool:
         return pool.submit(asyncio.run, work).result()
