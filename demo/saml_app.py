@@ -17,8 +17,8 @@ from lxml import etree
 from werkzeug.wrappers import Response
 
 from demo.pages import page
-from idp.protocols.saml import bindings, xml
-from idp.protocols.saml.crypto import public_key, verify_element
+from idp.saml import bindings, xml
+from idp.saml.signatures import public_key, verify_element
 
 NS = {"saml": xml.SAML, "samlp": xml.SAMLP, "md": xml.MD, "ds": xml.DS}
 POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"

@@ -19,7 +19,7 @@ from idp.crypto.passwords import Passwords
 from idp.crypto.seal import Seal
 from idp.domain.policy import SecondFactorPolicy
 from idp.http.parts import Parts
-from idp.ports import Repository, StoreUnavailable
+from idp.ports import Repository, StoreUnavailable, Tools
 from idp.resources import resource_dir
 from idp.services.allowed_apps import AllowedApps
 from idp.services.app_list import AppList
@@ -36,10 +36,13 @@ from idp.services.logout import Logout
 from idp.services.manage_apps import Apps
 from idp.services.manage_upstreams import Upstreams
 from idp.services.manage_users import Users
+from idp.services.once import Once
+from idp.services.participants import Participants
 from idp.services.record_audit import Audit, Traces
 from idp.services.register_client import Registration
 from idp.services.release import Release
 from idp.services.rotate_keys import RotateKeys
+from idp.services.saml_messages import SamlMessages
 from idp.services.scopes import Scopes
 from idp.services.sessions import Sessions
 from idp.services.set_up import SetUp
@@ -73,6 +76,11 @@ def build_parts(settings: Settings, *, repo: Repository | None = None, clock: Cl
     factors = Factors(repo, seal, clock, audit, throttles, settings.organisation)
     keys = KeyRing(repo, seal, clock, external=external_keys.source(settings.oidc.external_keys))
     around = Surroundings(mtls.available(settings), lambda: policy_for(settings.net, installation.issuer), keys.prepare)
+    once = Once(repo)
+
+    def tools() -> Tools:
+        return Tools(policy_for(settings.net, installation.issuer), clock, installation.issuer, keys, once.first)
+
     apps, initial = Apps(repo, clock, audit, seal, around), InitialTokens(repo, clock, audit)
     return Parts(
         settings=settings,
@@ -112,9 +120,11 @@ def build_parts(settings: Settings, *, repo: Repository | None = None, clock: Cl
         registration=Registration(apps, initial, throttles, clock, settings.registration),
         scopes=scopes,
         subjects=subjects,
+        participants=Participants(repo, seal),
+        saml_messages=SamlMessages(repo, clock, kept=settings.saml.keep_messages, hours=settings.saml.message_hours),
         release=Release(repo, scopes, subjects, lambda: installation.issuer),
         upstreams=upstreams,
-        kinds=Kinds(upstreams, lambda: policy_for(settings.net, installation.issuer), clock),
+        kinds=Kinds(upstreams, tools),
         departures=Departures(repo, clock),
         keys=keys,
         rotation=RotateKeys(repo, keys, clock, audit, settings.oidc.rotate_keys_days),

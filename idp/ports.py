@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from idp.base.clock import Clock
+from idp.base.net import NetPolicy
 from idp.domain.signing_key import KeyUse
 from idp.domain.upstream import UpstreamIdentity, UpstreamProvider
 
@@ -108,10 +110,37 @@ class ExternalKeys(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """Where to send the browser, and what must be remembered (server side, in the LoginAttempt) until it returns."""
+    """Where to send the browser, and what must be remembered (server side) until it returns. form: fields that the browser
+    posts to the URL; None when it just goes there. remembered["state"] is what the upstream gives back."""
 
     url: str
     remembered: Mapping[str, str]
+    form: Mapping[str, str] | None = None
+
+
+class SamlKeys(Protocol):
+    """Our keys as a SAML service provider. certificate: PEM. Private keys are those of `cryptography`."""
+
+    def saml_current(self, alg: str = "RS256") -> tuple[str, Any, str]:
+        """(kid, private key, certificate) that signs now; alg: RS256, ES256 or ES384."""
+
+    def saml_published(self) -> list[str]:
+        """Certificates of every key that signs, will sign or did a short while ago, the one that signs first."""
+
+    def saml_decrypting(self) -> list[tuple[Any, str]]:
+        """(RSA private key, certificate) of every key that may still be used to encrypt for us, the current one first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What an upstream kind may use of us. issuer: our base URL, now.
+    once(kind, owner, value, expires_at): True for exactly one caller, on every node; asked last."""
+
+    policy: NetPolicy
+    clock: Clock
+    issuer: str
+    saml_keys: SamlKeys
+    once: Callable[[str, str, str, float], bool]
 
 
 class UpstreamKind(Protocol):

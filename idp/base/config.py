@@ -172,6 +172,22 @@ class Saml(Section):
     """How old or early an AuthnRequest may be."""
     require_signed_requests: bool = False
     """Refuse every unsigned AuthnRequest, also from service providers whose metadata does not promise to sign."""
+    scopes: tuple[str, ...] = ()
+    """Domains that we vouch for in scoped attributes (shibmd:Scope). Empty: the host of the issuer."""
+    entity_categories: tuple[str, ...] = ()
+    """Entity categories of our metadata (URIs), as a federation asks for them."""
+    sign_metadata: bool = False
+    """Sign our metadata always; `?signed=1` asks for it in any case."""
+    metadata_valid_days: int = Field(0, ge=0, le=365)
+    """validUntil of our metadata so many days ahead, 0 for none. Whoever reads it must then read it again."""
+    artifact_seconds: int = Field(60, ge=10, le=300)
+    """How long an answer by artifact may be fetched."""
+    keep_messages: int = Field(20, ge=0, le=200)
+    """So many of the newest messages of each peer are kept for the message inspector; 0 keeps none."""
+    message_hours: int = Field(24, ge=1, le=336)
+    """How long they are kept."""
+    max_aggregate_bytes: int = Field(134_217_728, ge=1_048_576)
+    """Largest federation metadata that is read."""
 
 
 class Net(Section):

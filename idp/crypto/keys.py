@@ -12,8 +12,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from idp.base.clock import Clock
 from idp.base.errors import Refused
 from idp.base.waiting import about_to_wait
@@ -65,10 +63,10 @@ class KeyRing:
         for use in TOKEN_USES:
             self.ensure_current(use)
 
-    def ensure_saml(self) -> None:
+    def ensure_saml(self, alg: str | None = None) -> None:
         """Make the SAML keys at their first use: the one that signs, and the next one for the metadata. Cheap afterwards."""
-        self.ensure_current("saml")
-        self.ensure_next("saml")
+        self.ensure_current("saml", alg)
+        self.ensure_next("saml", alg)
 
     def ensure_current(self, use: KeyUse, alg: str | None = None) -> SigningKey:
         """The current key; made if absent, or a rotation finished that was cut off. Cheap when there is one."""
@@ -241,22 +239,36 @@ class KeyRing:
 
     # ---------------------------------------------------------------- SAML
 
-    def saml_current(self) -> tuple[str, rsa.RSAPrivateKey, str]:
-        """(kid, private key, certificate in PEM) that signs assertions now."""
-        self.ensure_saml()
-        key = self._signing("saml", DEFAULT_ALGS["saml"])
-        assert key.certificate is not None
-        opened = cast(KeySigner, self._signers.get((key.id, key.alg)) or self._open(key, key.alg))
-        return key.id, cast(rsa.RSAPrivateKey, opened.private), key.certificate
+    def saml_current(self, alg: str = "RS256") -> tuple[str, Any, str]:
+        """(kid, private key, certificate in PEM) that signs SAML messages now. alg: RS256, ES256 or ES384; the key of each is
+        made at its first use."""
+        self.ensure_saml(alg)
+        return self._saml_key(self._signing("saml", alg))
 
     def saml_published(self) -> list[str]:
-        """Certificates (PEM) for our metadata: the one that signs first, then the next, then retired ones."""
+        """Certificates (PEM) for our metadata: the one that signs first, then the next, then retired ones; of every algorithm
+        that is in use."""
         self.ensure_saml()
         signing = self._signing("saml", DEFAULT_ALGS["saml"])
-        keys = sorted(
-            (key for key in self._fresh().by_kid.values() if key.use == "saml"),
-            key=lambda key: (key.id != signing.id, ORDER[key.state], key.created_at),
-        )
+        return self._certificates("saml", signing.id)
+
+    def saml_decrypting(self) -> list[tuple[Any, str]]:
+        """(RSA private key, certificate in PEM) of every key with which somebody may still encrypt for us, the current one,
+        which is the one to publish, first."""
+        current = self.ensure_current("saml_encryption")
+        self.ensure_next("saml_encryption")
+        keys = [key for key in self._fresh().by_kid.values() if key.use == "saml_encryption"]
+        keys.sort(key=lambda key: (key.id != current.id, ORDER[key.state]))
+        return [self._saml_key(key)[1:] for key in keys]
+
+    def _saml_key(self, key: SigningKey) -> tuple[str, Any, str]:
+        assert key.certificate is not None
+        opened = cast(KeySigner, self._signers.get((key.id, key.alg)) or self._open(key, key.alg))
+        return key.id, opened.private, key.certificate
+
+    def _certificates(self, use: KeyUse, first: str) -> list[str]:
+        keys = [key for key in self._fresh().by_kid.values() if key.use == use]
+        keys.sort(key=lambda key: (key.id != first, ORDER[key.state], key.created_at))
         return [key.certificate for key in keys if key.certificate]
 
     # ---------------------------------------------------------------- the store

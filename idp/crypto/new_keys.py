@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from idp.crypto.algs import PrivateKey, PublicKey, b64, curve_of, names_of
 from idp.crypto.seal import Seal
-from idp.domain.signing_key import DEFAULT_ALGS, KeyState, KeyUse, SigningKey, slot_name
+from idp.domain.signing_key import DEFAULT_ALGS, SAML_USES, KeyState, KeyUse, SigningKey, slot_name
 
 ALGS = DEFAULT_ALGS
 FIELD = "private"  # the sealed field; its owner is the kid
@@ -39,7 +39,7 @@ def make_key(use: KeyUse, state: KeyState, seal: Seal, now: float, alg: str | No
         created_at=now,
         sealed_private=seal.close(pem, owner=kid, field=FIELD),
         public_jwk=published_jwk(numbers, kid, alg),
-        certificate=_certificate(private, now) if use == "saml" and isinstance(private, rsa.RSAPrivateKey) else None,
+        certificate=_certificate(private, use, now) if use in SAML_USES else None,
         slot=slot_name(use, alg, state),
         activated_at=now if state == "current" else None,
     )
@@ -80,9 +80,10 @@ def _thumbprint(numbers: dict[str, str]) -> str:
     return b64(hashlib.sha256(canonical).digest()).decode()
 
 
-def _certificate(private: rsa.RSAPrivateKey, now: float) -> str:
-    """Self-signed, ten years. Service providers pin the certificate itself; the name in it says nothing."""
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Sheaf SAML signing")])
+def _certificate(private: PrivateKey, use: KeyUse, now: float) -> str:
+    """Self-signed, ten years. Peers pin the certificate itself; the name in it says nothing."""
+    what = "Sheaf SAML signing" if use == "saml" else "Sheaf SAML encryption"
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, what)])
     start = datetime.fromtimestamp(now, UTC) - timedelta(days=1)  # service providers whose clock is behind
     built = (
         x509.CertificateBuilder()
@@ -92,6 +93,9 @@ def _certificate(private: rsa.RSAPrivateKey, now: float) -> str:
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
         .not_valid_after(start + timedelta(days=CERTIFICATE_DAYS))
-        .sign(private, SHA256())
+        .sign(
+            private,
+            SHA384() if isinstance(private, ec.EllipticCurvePrivateKey) and private.key_size > 256 else SHA256(),
+        )
     )
     return built.public_bytes(Encoding.PEM).decode()

@@ -133,7 +133,15 @@ class InitialAccessToken:
 class ServiceProvider:
     """A SAML service provider. id = entityID; metadata: the XML that was registered, checked on the way in.
 
-    attributes: SAML attribute name -> user field (`username`, `email`, `name`, `id`, `roles`).
+    name_id_format: a URN, empty for what its metadata lists first. name_id_field: the field that an e-mail or unspecified
+    NameID is made of, empty for the usual one. attributes: SAML attribute name -> field: `username`, `email`, `name`, `id`,
+    `roles`, `groups`, `claim:NAME` (User.claims), or `=text` for a constant; empty for the default three.
+    attribute_filters: SAML attribute name -> glob patterns, of which each value must match one (of our values, before they
+    are mapped). attribute_values: SAML attribute name -> {our value: their value}; what is not named there is left out.
+    signature_algorithm: a key of idp.saml.formats.SIGNATURES. encryption_method: `auto` (what its metadata lists, GCM only)
+    or a key of formats.CONTENT; CBC by naming it only. key_transport: a key of formats.KEY_TRANSPORT. sign_requests:
+    must its requests be signed? logout: is it told when a session ends? assertion_seconds: None for the installation's.
+    source_id: the federation that vouches for it (MetadataSource); its metadata is then kept there and empty here.
     """
 
     id: str
@@ -145,6 +153,19 @@ class ServiceProvider:
     sign_response: bool = True
     encrypt: Literal["when_possible", "never", "always"] = "never"
     second_factor_required: bool = False
+    enabled: bool = True
+    name_id_field: str = ""
+    attribute_filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    attribute_values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    sign_requests: Literal["as_metadata", "always"] = "as_metadata"
+    signature_algorithm: str = "rsa-sha256"
+    encryption_method: str = "auto"
+    key_transport: str = "rsa-oaep-mgf1p"
+    idp_initiated: bool = False
+    default_relay_state: str = ""
+    logout: bool = True
+    assertion_seconds: int | None = None
+    source_id: str = ""
     version: int = 0
 
 

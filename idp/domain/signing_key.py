@@ -5,11 +5,18 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 KeyState = Literal["next", "current", "retiring", "gone"]
-KeyUse = Literal["id_token", "access_token", "saml"]
+KeyUse = Literal["id_token", "access_token", "saml", "saml_encryption"]
 
 # `id_token` signs everything that is for one app: ID tokens, userinfo, authorization and introspection answers, logout tokens.
+# `saml` signs as identity provider and as service provider; `saml_encryption` decrypts what upstreams encrypt for us.
 TOKEN_USES: tuple[KeyUse, ...] = ("id_token", "access_token")
-DEFAULT_ALGS: dict[KeyUse, str] = {"id_token": "RS256", "access_token": "ES256", "saml": "RS256"}
+SAML_USES: tuple[KeyUse, ...] = ("saml", "saml_encryption")
+DEFAULT_ALGS: dict[KeyUse, str] = {
+    "id_token": "RS256",
+    "access_token": "ES256",
+    "saml": "RS256",
+    "saml_encryption": "RS256",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,12 @@ class UpstreamProvider:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamIdentity:
-    """What an upstream said in one login. email_verified is true only when the upstream said the JSON boolean true."""
+    """What an upstream said in one login. email_verified is true only when the upstream said the JSON boolean true (OpenID
+    Connect), or when an administrator trusts it for the address (SAML cannot say).
+
+    logout: what an upstream that knows logout needs to hear (SAML: `name_id` and its attributes, `session_index`); empty
+    for others. groups, attributes: what it said besides, cleaned and bounded, nothing is done with them by themselves.
+    """
 
     provider_id: str
     issuer: str
@@ -39,6 +44,9 @@ class UpstreamIdentity:
     acr: str | None = None
     amr: tuple[str, ...] = ()
     auth_time: float | None = None
+    groups: tuple[str, ...] = ()
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    logout: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

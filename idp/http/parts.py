@@ -20,10 +20,12 @@ from idp.services.logout import Logout
 from idp.services.manage_apps import Apps
 from idp.services.manage_upstreams import Upstreams
 from idp.services.manage_users import Users
+from idp.services.participants import Participants
 from idp.services.record_audit import Audit, Traces
 from idp.services.register_client import Registration
 from idp.services.release import Release
 from idp.services.rotate_keys import RotateKeys
+from idp.services.saml_messages import SamlMessages
 from idp.services.scopes import Scopes
 from idp.services.sessions import Sessions
 from idp.services.set_up import SetUp
@@ -59,6 +61,8 @@ class Parts:
     registration: Registration
     scopes: Scopes
     subjects: Subjects
+    participants: Participants
+    saml_messages: SamlMessages
     release: Release
     upstreams: Upstreams
     kinds: Kinds

@@ -26,6 +26,17 @@ from idp.domain.relying import (
     SamlRequestSeen,
     ServiceProvider,
 )
+from idp.domain.saml import (
+    FederationEntity,
+    LogoutRun,
+    MetadataSource,
+    MetadataWatch,
+    SamlArtifact,
+    SamlMessage,
+    SamlParticipant,
+    UpstreamArrival,
+    UpstreamSession,
+)
 from idp.domain.session import Session, SignedOut
 from idp.domain.signing_key import SigningKey
 from idp.domain.throttle import Throttle
@@ -84,6 +95,15 @@ COLLECTIONS = (
     Collection("service_providers", ServiceProvider),
     Collection("persistent_name_ids", PersistentNameId, unique=(("user_id", "sp_id"),), lookup=("user_id",)),
     Collection("saml_requests_seen", SamlRequestSeen),
+    Collection("saml_participants", SamlParticipant, lookup=("sid", "name_key")),
+    Collection("saml_artifacts", SamlArtifact),
+    Collection("saml_logout_runs", LogoutRun),
+    Collection("saml_messages", SamlMessage, lookup=("peer",)),
+    Collection("upstream_sessions", UpstreamSession, lookup=("name_key",)),
+    Collection("upstream_arrivals", UpstreamArrival),
+    Collection("metadata_watches", MetadataWatch),
+    Collection("metadata_sources", MetadataSource),
+    Collection("federation_entities", FederationEntity, lookup=("source_id", "entity_id")),
     Collection("consents", Consent, lookup=("user_id", "client_id")),
     Collection("grants", Grant, lookup=("user_id", "client_id", "session_sid")),
     Collection("authorization_codes", AuthorizationCode),

@@ -12,12 +12,10 @@ from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from idp.base.clock import Clock
 from idp.base.errors import Refused
-from idp.base.net import NetPolicy
 from idp.crypto.seal import SealBroken
 from idp.domain.upstream import UpstreamProvider
-from idp.ports import UpstreamKind
+from idp.ports import Tools, UpstreamKind
 from idp.services.manage_upstreams import Upstreams
 from idp.upstream import kinds as _kinds
 from idp.upstream.words import nearest
@@ -61,27 +59,26 @@ class Kinds:
     """Opened upstreams of this process. One is opened again when its configuration or the network policy changed, so a
     change made by another process is seen at the next use; until then it keeps its cache of metadata and keys."""
 
-    def __init__(self, upstreams: Upstreams, policy: Callable[[], NetPolicy], clock: Clock) -> None:
+    def __init__(self, upstreams: Upstreams, tools: Callable[[], Tools]) -> None:
         self._upstreams = upstreams
-        self._policy = policy
-        self._clock = clock
+        self._tools = tools
         self._lock = threading.Lock()
         self._open: dict[str, tuple[object, UpstreamKind]] = {}
 
     def open(self, provider: UpstreamProvider) -> UpstreamKind:
         """Raises Refused(upstream_misconfigured) when what is stored cannot be used any more."""
-        policy = self._policy()
-        stamp = (provider.version, provider.created_at, policy)
+        tools = self._tools()
+        stamp = (provider.version, provider.created_at, tools.policy, tools.issuer)
         with self._lock:
             known = self._open.get(provider.id)
             if known is not None and known[0] == stamp:
                 return known[1]
-            opened = open_kind(provider, self._upstreams, policy, self._clock)
+            opened = open_kind(provider, self._upstreams, tools)
             self._open[provider.id] = (stamp, opened)
             return opened
 
 
-def open_kind(provider: UpstreamProvider, upstreams: Upstreams, policy: NetPolicy, clock: Clock) -> UpstreamKind:
+def open_kind(provider: UpstreamProvider, upstreams: Upstreams, tools: Tools) -> UpstreamKind:
     """Raises Refused(upstream_misconfigured | unknown_upstream_kind)."""
     from pydantic import ValidationError
 
@@ -93,7 +90,7 @@ def open_kind(provider: UpstreamProvider, upstreams: Upstreams, policy: NetPolic
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         raise _unusable(f"setting {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    kind: UpstreamKind = _module(provider.kind).Kind(settings, policy, clock)
+    kind: UpstreamKind = _module(provider.kind).Kind(settings, tools)
     return kind
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from idp.protocols.saml import bindings, inbound
+from idp.protocols.saml import inbound
 from idp.protocols.saml.entity import Providers
-from idp.protocols.saml.sp_metadata import service_provider_from_metadata
+from idp.saml import bindings
+from idp.saml.sp_metadata import service_provider_from_metadata
 from tests.peers.mellon import make_mellon  # noqa: F401  (a fixture)
 from tests.saml.asking import NOW, PLAIN, SIGNING, SSO, Receive
 from tests.saml.issuing import Issuer

@@ -12,7 +12,7 @@ from idp.protocols.saml import outbound
 from idp.protocols.saml.entity import Entity, OurKey
 from idp.protocols.saml.errors import SamlStatus
 from idp.protocols.saml.request import AuthnRequest
-from idp.protocols.saml.sp_metadata import read, service_provider_from_metadata
+from idp.saml.sp_metadata import read, service_provider_from_metadata
 from tests.saml.peer import NS, Sp, one, pair
 from tests.support.clock import START
 

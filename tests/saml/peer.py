@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from lxml import etree
 
-from idp.protocols.saml import bindings, names
-from idp.protocols.saml.crypto import PrivateKey, bare, sign_element
+from idp.saml import bindings, names
+from idp.saml.signatures import PrivateKey, bare, sign_element
 
 NS = {
     "saml": "urn:oasis:names:tc:SAML:2.0:assertion",

@@ -10,10 +10,11 @@ from lxml import etree
 
 from idp.domain.relying import ServiceProvider
 from idp.domain.session import Session
-from idp.protocols.saml import names, outbound, xml
+from idp.protocols.saml import outbound
 from idp.protocols.saml.errors import SamlStatus
 from idp.protocols.saml.request import AuthnRequest
-from idp.protocols.saml.sp_metadata import read, service_provider_from_metadata
+from idp.saml import names, xml
+from idp.saml.sp_metadata import read, service_provider_from_metadata
 from tests.saml.issuing import ASKED, ENTITY, NOW, PEER, SESSION, STRONG, USER, Issuer
 from tests.saml.peer import NS, Sp, Xmlsec, instant, one, pair
 from tests.support.clock import START

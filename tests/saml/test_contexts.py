@@ -4,7 +4,7 @@ import pytest
 
 from idp.domain.session import Session
 from idp.protocols.saml.contexts import class_for, strength_needed
-from idp.protocols.saml.names import CLASSES, MFA, PASSWORD_TRANSPORT, UNSPECIFIED_CONTEXT
+from idp.saml.names import CLASSES, MFA, PASSWORD_TRANSPORT, UNSPECIFIED_CONTEXT
 
 TOKEN, CARD = f"{CLASSES}TimeSyncToken", f"{CLASSES}Smartcard"
 

@@ -20,9 +20,9 @@ from idp.domain.attempt import LoginAttempt, Proof
 from idp.domain.audit_event import AuditEvent, Trace
 from idp.domain.relying import ServiceProvider
 from idp.http.parts import Parts
-from idp.protocols.saml import names, xml
-from idp.protocols.saml.crypto import bare, public_key, verify_element
-from idp.protocols.saml.sp_metadata import service_provider_from_metadata
+from idp.saml import names, xml
+from idp.saml.signatures import bare, public_key, verify_element
+from idp.saml.sp_metadata import service_provider_from_metadata
 from idp.services.rotate_keys import RotateKeys
 from idp.storage.sqlite import SqliteRepository
 from tests.saml.peer import NS, Sp, contexts, form, one

@@ -6,7 +6,7 @@ import re
 import pytest
 from lxml import etree
 
-from idp.protocols.saml.encryption import AES128_GCM, AES256_GCM, Content, DecryptionFailed, decrypt, encrypt
+from idp.saml.encryption import AES128_GCM, AES256_GCM, Content, DecryptionFailed, decrypt, encrypt
 from tests.saml.peer import NS, Xmlsec, pair
 
 SECRET = '<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">Zoë &amp; 😀</saml:Assertion>'.encode()

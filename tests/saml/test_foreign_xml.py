@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
-from idp.protocols.saml import bindings, xml
-from idp.protocols.saml.bindings import BadMessage
-from idp.protocols.saml.xml import METADATA, PROTOCOL, BadXml
+from idp.saml import bindings, xml
+from idp.saml.bindings import BadMessage
+from idp.saml.xml import METADATA, PROTOCOL, BadXml
 from tests.saml.peer import NS, Sp
 
 NOW = 1_800_000_000.0
@@ -139,7 +139,7 @@ def test_the_xslt_bomb_of_pysaml2_issue_1035_is_refused_before_any_transform_run
     """B49: a ds:Transform that recurses 2**27 times; here no transform other than two fixed ones is ever looked at."""
     from lxml import etree
 
-    from idp.protocols.saml.crypto import BadSignature, public_key, sign_element, verify_element
+    from idp.saml.signatures import BadSignature, public_key, sign_element, verify_element
     from tests.saml.peer import pair
 
     good = sign_element(etree.fromstring(REQUEST), pair().private, pair().certificate)

@@ -3,10 +3,10 @@
 import pytest
 
 from idp.base.errors import Refused
-from idp.protocols.saml import names, xml
 from idp.protocols.saml.entity import Entity
 from idp.protocols.saml.metadata import idp_metadata
-from idp.protocols.saml.sp_metadata import read, service_provider_from_metadata
+from idp.saml import names, xml
+from idp.saml.sp_metadata import read, service_provider_from_metadata
 from tests.saml.peer import NS, POST, REDIRECT, Sp, one, pair
 from tests.support.clock import START
 

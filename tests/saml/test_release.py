@@ -6,7 +6,7 @@ from typing import Any
 
 from lxml import etree
 
-from idp.protocols.saml import names
+from idp.saml import names
 from tests.saml.issuing import ASKED, ENTITY, NOW, PEER, USER, Issuer, attributes
 from tests.saml.peer import NS, Sp, Xmlsec, pair
 

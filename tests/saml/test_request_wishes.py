@@ -1,6 +1,6 @@
 """AuthnRequests: what is asked for and cannot be had is answered with a status."""
 
-from idp.protocols.saml import names
+from idp.saml import names
 from tests.saml.asking import PLAIN, SIGNING, Receive, ask, status
 from tests.saml.peer import contexts, name_id_policy
 

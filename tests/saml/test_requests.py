@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from idp.domain.relying import ServiceProvider
-from idp.protocols.saml.sp_metadata import service_provider_from_metadata
+from idp.saml.sp_metadata import service_provider_from_metadata
 from tests.saml.asking import NOW, PLAIN, SIGNING, SSO, Receive, ask, refusal
 from tests.saml.peer import NS, Sp, form, new_id, pair
 from tests.support.clock import FakeClock
@@ -42,7 +42,7 @@ def test_a_signature_over_lower_case_escapes_is_checked_over_the_characters_that
         + "&SigAlg=http%3A%2F%2Fwww.w3.org%2F2001%2F04%2Fxmldsig-more%23rsa-sha256"
     )
     query = re.sub(r"%[0-9A-F]{2}", lambda m: m[0].lower(), query)
-    from idp.protocols.saml.crypto import sign_bytes
+    from idp.saml.signatures import sign_bytes
 
     value = base64.b64encode(sign_bytes(query.encode(), SIGNING.signing.private)).decode()
     assert receive(f"{query}&Signature={value.replace('+', '%2b').replace('/', '%2f').replace('=', '%3d')}")

@@ -6,8 +6,8 @@ import re
 import pytest
 from lxml import etree
 
-from idp.protocols.saml import crypto
-from idp.protocols.saml.crypto import ALGORITHMS, MORE, BadSignature, public_key, sign_element, verify_element
+from idp.saml import signatures as crypto
+from idp.saml.signatures import ALGORITHMS, MORE, BadSignature, public_key, sign_element, verify_element
 from tests.saml.peer import NS, Pair, Xmlsec, pair
 
 KINDS = [("rsa-2048", "rsa"), ("rsa-3072", "rsa"), ("p-256", "ecdsa"), ("p-384", "ecdsa")]

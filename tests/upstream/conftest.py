@@ -13,6 +13,7 @@ from idp.base.errors import Refused
 from idp.base.net import NetPolicy
 from idp.crypto.seal import Seal
 from idp.domain.upstream import UpstreamIdentity, UpstreamProvider
+from idp.ports import Tools
 from idp.services.manage_upstreams import Upstreams
 from idp.services.record_audit import Audit
 from idp.upstream.kinds.oidc import Kind, Settings
@@ -27,6 +28,22 @@ BROWSER = ids.digest("this browser")
 CALLBACK = "https://sheaf.example/upstream/corp/callback"
 CORP = UpstreamProvider("corp", "oidc", "Corporate login", 0.0)
 POLICY = NetPolicy(allow_private=True, timeout=2.0, max_bytes=1_048_576)
+
+
+class NoSamlKeys:
+    """For kinds that do not speak SAML."""
+
+
+def tools_for(policy: NetPolicy, clock: FakeClock, keys: object = None) -> Tools:
+    """What a kind may use of us, with a memory of its own for things that are accepted once."""
+    seen: set[tuple[str, str, str]] = set()
+
+    def once(kind: str, owner: str, value: str, expires_at: float) -> bool:
+        known = (kind, owner, value) in seen
+        seen.add((kind, owner, value))
+        return not known
+
+    return Tools(policy, clock, "https://sheaf.example", keys or NoSamlKeys(), once)
 
 
 @pytest.fixture
@@ -90,7 +107,7 @@ def make_user(services):
 def make_kind(openid, clock):
     def make(policy: NetPolicy = POLICY, **settings) -> Kind:
         given = {"issuer": openid.issuer, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **settings}
-        return Kind(Settings(**given), policy, clock)
+        return Kind(Settings(**given), tools_for(policy, clock))
 
     return make
 

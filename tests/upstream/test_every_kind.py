@@ -4,7 +4,7 @@ import pytest
 
 from idp.upstream.parse import new_provider
 from idp.upstream.registry import kinds, open_kind, secret_fields
-from tests.upstream.conftest import POLICY
+from tests.upstream.conftest import POLICY, tools_for
 from tests.upstream.doubles import DOUBLES
 
 CALLBACK = "https://sheaf.example/upstream/under-test/callback"
@@ -34,7 +34,7 @@ def provider(kind_name, double, upstreams, clock):
 
 @pytest.fixture
 def kind(provider, upstreams, clock):
-    return open_kind(provider, upstreams, POLICY, clock)
+    return open_kind(provider, upstreams, tools_for(POLICY, clock))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from idp.services.manage_upstreams import Upstreams
 from idp.services.record_audit import Audit
 from idp.upstream.parse import Common, changed_provider, new_provider, parse_settings
 from idp.upstream.registry import Kinds, kinds, open_kind, secret_fields, settings_model
-from tests.upstream.conftest import POLICY
+from tests.upstream.conftest import POLICY, tools_for
 
 GIVEN = {"issuer": "https://id.example", "client_id": "sheaf", "client_secret": "TOPSECRET"}
 
@@ -156,7 +156,7 @@ def test_a_change_is_checked_together_with_what_is_stored(upstreams, refusal):
 
 def test_an_opened_upstream_is_kept_until_its_configuration_changes(corp, upstreams, clock):
     policies = [POLICY]
-    opened = Kinds(upstreams, lambda: policies[0], clock)
+    opened = Kinds(upstreams, lambda: tools_for(policies[0], clock))
     first = opened.open(corp)
     assert opened.open(upstreams.enabled("corp")) is first
 
@@ -171,7 +171,7 @@ def test_an_opened_upstream_is_kept_until_its_configuration_changes(corp, upstre
 def test_a_secret_sealed_with_another_key_is_named(corp, repo, clock, refusal):
     other = Upstreams(repo, clock, Seal(b"x" * 32), Audit(repo, clock))
 
-    found = refusal(open_kind, corp, other, POLICY, clock)
+    found = refusal(open_kind, corp, other, tools_for(POLICY, clock))
 
     assert found.code == "upstream_misconfigured"
     assert "seal key" in found.reason
@@ -180,7 +180,9 @@ def test_a_secret_sealed_with_another_key_is_named(corp, repo, clock, refusal):
 def test_stored_settings_that_no_longer_fit_are_named(corp, upstreams, clock, refusal):
     from dataclasses import replace
 
-    found = refusal(open_kind, replace(corp, settings={**corp.settings, "color": "red"}), upstreams, POLICY, clock)
+    found = refusal(
+        open_kind, replace(corp, settings={**corp.settings, "color": "red"}), upstreams, tools_for(POLICY, clock)
+    )
 
     assert (found.code, "color" in found.reason) == ("upstream_misconfigured", True)
 

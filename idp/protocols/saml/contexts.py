@@ -4,7 +4,7 @@ Three strengths: 0 says nothing, 1 is a first factor, 2 is a first and a second 
 """
 
 from idp.domain.session import FED, Session
-from idp.protocols.saml.names import CLASSES, MFA, PASSWORD_TRANSPORT, UNSPECIFIED_CONTEXT
+from idp.saml.names import CLASSES, MFA, PASSWORD_TRANSPORT, UNSPECIFIED_CONTEXT
 
 STRENGTH = {
     UNSPECIFIED_CONTEXT: 0,

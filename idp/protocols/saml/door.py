@@ -11,12 +11,13 @@ from idp.domain.relying import ServiceProvider
 from idp.domain.session import Session
 from idp.domain.user import User
 from idp.http.parts import Parts
-from idp.protocols.saml import bindings, inbound, metadata, names, outbound
+from idp.protocols.saml import inbound, metadata, outbound
 from idp.protocols.saml.contexts import strength_needed
 from idp.protocols.saml.entity import Entity, OurKey, Providers
 from idp.protocols.saml.errors import SamlStatus, refuse
 from idp.protocols.saml.request import AuthnRequest
-from idp.protocols.saml.sp_metadata import SpView
+from idp.saml import bindings, names
+from idp.saml.views import SpView
 
 
 @dataclass(frozen=True, slots=True)

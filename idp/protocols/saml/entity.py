@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from idp.domain.relying import ServiceProvider
 from idp.ports import Repository
-from idp.protocols.saml.crypto import PrivateKey
-from idp.protocols.saml.sp_metadata import SpView, read
+from idp.saml.signatures import PrivateKey
+from idp.saml.sp_metadata import read
+from idp.saml.views import SpView
 
 KEPT_VIEWS = 512
 

@@ -4,8 +4,8 @@ Leaves the page to idp.http.errors and the status message to `outbound`.
 """
 
 from idp.base.errors import Refused
-from idp.protocols.saml import names
 from idp.protocols.saml.request import AuthnRequest
+from idp.saml import names
 
 _SENTENCE = (
     "The app sent a sign-in request that we cannot accept. Go back to the app and try once more; "

@@ -13,14 +13,15 @@ from saml2 import BINDING_HTTP_POST, samlp
 
 from idp.domain.relying import SamlRequestSeen, ServiceProvider
 from idp.ports import Duplicate, Repository
-from idp.protocols.saml import names, xml
-from idp.protocols.saml.bindings import Arrived
 from idp.protocols.saml.contexts import strength_needed
-from idp.protocols.saml.crypto import BadSignature, signature_of, verify_element
 from idp.protocols.saml.entity import Providers
 from idp.protocols.saml.errors import SamlStatus, refuse
 from idp.protocols.saml.request import AuthnRequest
-from idp.protocols.saml.sp_metadata import MAX_URI, Acs, SpView
+from idp.saml import names, xml
+from idp.saml.bindings import Arrived
+from idp.saml.signatures import BadSignature, signature_of, verify_element
+from idp.saml.sp_metadata import MAX_URI
+from idp.saml.views import Acs, SpView
 
 _TRUE = ("true", "1")  # xs:boolean
 MAX_ID = 256

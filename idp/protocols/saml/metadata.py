@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, ExtensionElement, md, xmldsig
 
-from idp.protocols.saml import names, xml
-from idp.protocols.saml.crypto import bare
 from idp.protocols.saml.entity import Entity
-from idp.protocols.saml.sp_metadata import service_provider_from_metadata
+from idp.saml import names, xml
+from idp.saml.signatures import bare
+from idp.saml.sp_metadata import service_provider_from_metadata
 
 __all__ = ["idp_metadata", "service_provider_from_metadata"]
 

@@ -8,7 +8,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from lxml import etree
 from saml2 import saml, samlp
@@ -17,14 +17,14 @@ from idp.domain.relying import ServiceProvider
 from idp.domain.session import Session
 from idp.domain.user import User
 from idp.ports import Repository
-from idp.protocols.saml import names, xml
 from idp.protocols.saml.contexts import class_for
-from idp.protocols.saml.crypto import sign_element
-from idp.protocols.saml.encryption import encrypt
 from idp.protocols.saml.entity import Entity, OurKey
 from idp.protocols.saml.errors import SamlStatus
 from idp.protocols.saml.request import AuthnRequest
-from idp.protocols.saml.sp_metadata import EncryptTo, SpView
+from idp.saml import names, xml
+from idp.saml.encryption import Content, encrypt
+from idp.saml.signatures import sign_element
+from idp.saml.views import EncryptTo, SpView
 from idp.services.name_ids import persistent_name_id
 
 # Clocks differ: an assertion that is valid only from this very second is refused by every service provider that is behind.
@@ -58,7 +58,7 @@ def assertion_response(
     signed = sign_element(_tree(assertion), issuing.key.private, issuing.key.certificate)
     target = _encrypt_to(request, sp, view)
     if target is not None:
-        sealed = encrypt(signed, target.key, target.certificate, target.method)
+        sealed = encrypt(signed, target.key, target.certificate, cast(Content, target.methods[0]))
         signed = b'<saml:EncryptedAssertion xmlns:saml="%s">%s</saml:EncryptedAssertion>' % (xml.SAML.encode(), sealed)
     response = _response(issuing, request.id, request.acs_url, samlp.Status(samlp.StatusCode(value=names.SUCCESS)))
     # As text: a signed element that moves from one tree into another loses the namespaces it was signed with.

@@ -15,9 +15,9 @@ from idp.http.browser import browser_digest, current_session
 from idp.http.parts import parts
 from idp.http.render import page
 from idp.http.security import allow_form_target
-from idp.protocols.saml import names
 from idp.protocols.saml.errors import SamlStatus, refuse
 from idp.protocols.saml.request import AuthnRequest
+from idp.saml import names
 
 if TYPE_CHECKING:
     from idp.protocols.saml.door import Answer, Door

@@ -12,10 +12,9 @@ from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from idp.base import ids
-from idp.base.clock import Clock
-from idp.base.net import Answer, NetPolicy, is_loopback_url
+from idp.base.net import Answer, is_loopback_url
 from idp.domain.upstream import UpstreamIdentity, UpstreamProvider
-from idp.ports import Departure
+from idp.ports import Departure, Tools
 from idp.upstream import person
 from idp.upstream.discovery import WELL_KNOWN, Discovery, Metadata
 from idp.upstream.exchange import Exchange, json_object
@@ -105,12 +104,12 @@ class Kind:
 
     label = "OpenID Connect"
 
-    def __init__(self, settings: Settings, policy: NetPolicy, clock: Clock) -> None:
+    def __init__(self, settings: Settings, tools: Tools) -> None:
         self._settings = settings
-        self._policy = policy
-        self._clock = clock
-        self._discovery = Discovery(settings.issuer, policy, clock)
-        self._keys = KeySource(clock)
+        self._policy = tools.policy
+        self._clock = tools.clock
+        self._discovery = Discovery(settings.issuer, tools.policy, tools.clock)
+        self._keys = KeySource(tools.clock)
 
     def depart(
         self, provider: UpstreamProvider, callback_url: str, *, force: bool, login_hint: str | None

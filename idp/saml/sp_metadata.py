@@ -5,7 +5,7 @@ Leaves storing it to idp.services.manage_apps, and our own metadata to `metadata
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
@@ -16,9 +16,10 @@ from saml2 import BINDING_HTTP_POST, md
 from idp.base.errors import Refused
 from idp.base.net import is_loopback_url
 from idp.domain.relying import ServiceProvider
-from idp.protocols.saml import encryption, xml
-from idp.protocols.saml.crypto import BadSignature, PublicKey, public_key
-from idp.protocols.saml.names import FIELDS, NAME_ID_FORMATS, SHORT_FORMATS
+from idp.saml import encryption, xml
+from idp.saml.names import FIELDS, NAME_ID_FORMATS, SHORT_FORMATS
+from idp.saml.signatures import BadSignature, PublicKey, public_key
+from idp.saml.views import Acs, EncryptTo, SpView
 
 SAML2_PROTOCOL = "urn:oasis:names:tc:SAML:2.0:protocol"
 MDUI = "urn:oasis:names:tc:SAML:metadata:ui"
@@ -29,41 +30,6 @@ _ORDER = (
 )
 _AUTHORITY = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
 MAX_URI = 1024  # SAML Core 8.3.6: entity identifiers
-
-
-@dataclass(frozen=True, slots=True)
-class Acs:
-    """An assertion consumer service for HTTP-POST."""
-
-    url: str
-    index: int
-    is_default: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class EncryptTo:
-    certificate: str
-    key: rsa.RSAPublicKey
-    method: encryption.Content
-
-
-@dataclass(frozen=True, slots=True)
-class SpView:
-    """What we use of an SP's metadata. valid_until in seconds since the epoch."""
-
-    entity_id: str
-    name: str
-    acs: tuple[Acs, ...]
-    requests_signed: bool
-    signing_keys: tuple[PublicKey, ...]
-    encrypt_to: EncryptTo | None
-    name_id_formats: tuple[str, ...]
-    valid_until: float | None
-
-    def default_acs(self) -> Acs:
-        """SAML Metadata 2.2.3: the one marked so, else the first that is not marked otherwise, else the first."""
-        ranked = sorted(self.acs, key=lambda a: {True: 0, None: 1, False: 2}[a.is_default])
-        return ranked[0]
 
 
 class BadMetadata(Refused):
@@ -197,7 +163,7 @@ def _encrypt_to(role: Any) -> EncryptTo | None:
         for certificate in _certificates(descriptor):
             key = _key(certificate)
             if content and isinstance(key, rsa.RSAPublicKey):
-                return EncryptTo(certificate, key, cast(encryption.Content, content[0]))
+                return EncryptTo(certificate, key, tuple(content))
     return None
 
 

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from idp.protocols.saml.crypto import bare
-from idp.protocols.saml.xml import DS, XENC, Element
+from idp.saml.signatures import bare
+from idp.saml.xml import DS, XENC, Element
 
 XENC11 = "http://www.w3.org/2009/xmlenc11#"
 OAEP = f"{XENC}rsa-oaep-mgf1p"

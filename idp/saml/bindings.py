@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, unquote_plus
 
-from idp.protocols.saml.crypto import Algorithm, PrivateKey, PublicKey, algorithm_for, sign_bytes, verify_bytes
-from idp.protocols.saml.xml import MAX_MESSAGE_BYTES, BadXml, inflate
+from idp.saml.signatures import Algorithm, PrivateKey, PublicKey, algorithm_for, sign_bytes, verify_bytes
+from idp.saml.xml import MAX_MESSAGE_BYTES, BadXml, inflate
 
 MAX_QUERY = 65_536
 MAX_RELAY_STATE = 4_096  # the standard says 80 bytes; real service providers put whole URLs there
