@@ -177,38 +177,37 @@ def test_a_fail_over_in_the_middle_of_a_write_is_ridden_out_and_the_write_happen
         assert store.find(StoredSetting) == [setting("a")]
 
 
-class UpdateWatch(CommandListener):
-    """Says when an update has left for the server."""
+class HeldUpdate(CommandListener):
+    """Holds up an update of one thread, just before it leaves for the server."""
 
     def __init__(self) -> None:
-        self.left = threading.Event()
+        self.thread: int | None = None
+        self.held, self.go_on = threading.Event(), threading.Event()
 
     def started(self, event: CommandStartedEvent) -> None:
-        if event.command_name == "update":
-            self.left.set()
+        if event.command_name == "update" and threading.get_ident() == self.thread:
+            self.held.set()
+            self.go_on.wait(30)
 
     def succeeded(self, event: CommandSucceededEvent) -> None: ...
     def failed(self, event: CommandFailedEvent) -> None: ...
 
 
 def test_a_record_that_changes_while_it_is_being_consumed_is_consumed_as_it_is_then(
-    engine: Engine, clock: FakeClock, client: Client
+    engine: Engine, clock: FakeClock
 ) -> None:
-    """The update of `consume` is held up on the server until a replacement has gone through."""
-    watch = UpdateWatch()
+    watch = HeldUpdate()
     monitoring.register(watch)
     attempt = example(LoginAttempt)
     with engine.opened(clock) as slow, engine.opened(clock) as fast, ThreadPoolExecutor(1) as thread:
         fast.insert(attempt)
-        slow.get(LoginAttempt, attempt.id)
-        watch.left.clear()
-        held_up = {"failCommands": ["update"], "blockConnection": True, "blockTimeMS": 1000}
-        client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": held_up})
+        watch.thread = thread.submit(threading.get_ident).result(20)
         consuming = thread.submit(slow.consume, LoginAttempt, attempt.id)
-        assert watch.left.wait(10)
+        assert watch.held.wait(20)
         assert fast.get(LoginAttempt, attempt.id) == attempt
         assert fast.replace_if(replace(attempt, denied=False)) is not None
         assert not consuming.done()
+        watch.go_on.set()
         consumed = consuming.result(20)
         assert consumed is not None
         assert (consumed.denied, consumed.version) == (False, attempt.version + 2)
