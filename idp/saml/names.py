@@ -11,7 +11,7 @@ ENTITY = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
 NAME_ID_FORMATS = (PERSISTENT, TRANSIENT, EMAIL, UNSPECIFIED)
 SHORT_FORMATS = {"persistent": PERSISTENT, "transient": TRANSIENT, "email": EMAIL, "unspecified": UNSPECIFIED}
 
-FIELDS = ("username", "email", "name", "id", "roles")
+FIELDS = ("username", "email", "name", "id", "roles", "groups")
 URI_NAME = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
 BASIC_NAME = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic"
 UID, MAIL, DISPLAY_NAME = (
@@ -25,9 +25,23 @@ FRIENDLY_NAMES = {
     MAIL: "mail",
     DISPLAY_NAME: "displayName",
     "urn:oid:2.5.4.3": "cn",
+    "urn:oid:2.5.4.4": "sn",
+    "urn:oid:2.5.4.10": "o",
+    "urn:oid:2.5.4.20": "telephoneNumber",
+    "urn:oid:2.5.4.42": "givenName",
+    "urn:oid:2.16.840.1.113730.3.1.3": "employeeNumber",
+    "urn:oid:2.16.840.1.113730.3.1.39": "preferredLanguage",
+    "urn:oid:1.3.6.1.4.1.5923.1.1.1.1": "eduPersonAffiliation",
+    "urn:oid:1.3.6.1.4.1.5923.1.1.1.5": "eduPersonPrimaryAffiliation",
     "urn:oid:1.3.6.1.4.1.5923.1.1.1.6": "eduPersonPrincipalName",
     "urn:oid:1.3.6.1.4.1.5923.1.1.1.7": "eduPersonEntitlement",
+    "urn:oid:1.3.6.1.4.1.5923.1.1.1.9": "eduPersonScopedAffiliation",
+    "urn:oid:1.3.6.1.4.1.5923.1.1.1.11": "eduPersonAssurance",
+    "urn:oid:1.3.6.1.4.1.5923.1.1.1.13": "eduPersonUniqueId",
+    "urn:oid:1.3.6.1.4.1.5923.1.1.1.16": "eduPersonOrcid",
     "urn:oid:1.3.6.1.4.1.5923.1.5.1.1": "isMemberOf",
+    "urn:oid:1.3.6.1.4.1.25178.1.2.9": "schacHomeOrganization",
+    "urn:oasis:names:tc:SAML:attribute:subject-id": "subject-id",
 }
 
 CLASSES = "urn:oasis:names:tc:SAML:2.0:ac:classes:"

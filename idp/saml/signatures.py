@@ -1,174 +1,121 @@
-"""XML signatures with lxml and `cryptography`, in process: enveloped ones over an element, detached ones over a query.
+"""Enveloped XML signatures over SAML elements, with lxml and `cryptography`, in process (SAML Core 5.4, XMLDSIG 1.1).
 
-Keys come from metadata and from our key store, never from a KeyInfo. What is not on the lists here is refused by name;
-SHA-1 is on none. Encryption is in `encryption`. Structure rules: SAML Core 5.4, XMLDSIG 1.1.
+Nothing in a KeyInfo is ever read, no transform is ever run but two fixed ones. Leaves the lists of methods and the operations
+on bytes to `algorithms` (and gives their names on, so that callers need one import), encryption to `encryption`.
 """
 
 import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Callable
+import re
+from collections.abc import Collection, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from lxml import etree
 
-from idp.saml.xml import DS, BadXml, Element, canonical
+from idp.saml.algorithms import (
+    ALGORITHMS,
+    DIGEST_URIS,
+    DIGESTS,
+    Algorithm,
+    BadSignature,
+    PrivateKey,
+    PublicKey,
+    algorithm_for,
+    algorithm_named,
+    bare,
+    private_key,
+    public_key,
+    sign_bytes,
+    verify_bytes,
+)
+from idp.saml.formats import MORE
+from idp.saml.xml import DS, SAML, BadXml, Element, canonical
 
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
-PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+__all__ = [
+    "ALGORITHMS",
+    "MORE",
+    "Algorithm",
+    "BadSignature",
+    "PrivateKey",
+    "PublicKey",
+    "Reference",
+    "algorithm_for",
+    "algorithm_named",
+    "bare",
+    "private_key",
+    "public_key",
+    "sign_bytes",
+    "sign_element",
+    "signature_for",
+    "signature_of",
+    "signed_reference",
+    "verify_bytes",
+    "verify_element",
+]
 
-MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 ENVELOPED = f"{DS}enveloped-signature"
-MIN_RSA_BITS = 2048
-CURVES = ("secp256r1", "secp384r1", "secp521r1")
-
-
-class BadSignature(Exception):  # noqa: N818
-    """The signature does not hold or is not one that we accept; the text says why."""
+MAX_PREFIXES = 32  # each is looked for at each element
+_SAFE_ID = re.compile(r"[A-Za-z_][\w.\-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Algorithm:
-    """A signature method: its URI, the kind of key it needs, and the digest (a name that hashlib knows)."""
+class Reference:
+    """What was signed: the digest of an element in exclusive canonical form with this PrefixList. digest_name: as in hashlib."""
 
-    uri: str
-    kind: Literal["rsa", "ecdsa"]
-    digest: Literal["sha256", "sha384", "sha512"]
-
-
-ALGORITHMS = {
-    a.uri: a
-    for a in (
-        Algorithm(f"{MORE}rsa-sha256", "rsa", "sha256"),
-        Algorithm(f"{MORE}rsa-sha384", "rsa", "sha384"),
-        Algorithm(f"{MORE}rsa-sha512", "rsa", "sha512"),
-        Algorithm(f"{MORE}ecdsa-sha256", "ecdsa", "sha256"),
-        Algorithm(f"{MORE}ecdsa-sha384", "ecdsa", "sha384"),
-        Algorithm(f"{MORE}ecdsa-sha512", "ecdsa", "sha512"),
-    )
-}
-DIGESTS = {
-    "http://www.w3.org/2001/04/xmlenc#sha256": "sha256",
-    f"{MORE}sha384": "sha384",
-    "http://www.w3.org/2001/04/xmlenc#sha512": "sha512",
-}
-DIGEST_URIS = {name: uri for uri, name in DIGESTS.items()}
-_HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {
-    "sha256": hashes.SHA256,
-    "sha384": hashes.SHA384,
-    "sha512": hashes.SHA512,
-}
+    prefixes: tuple[str, ...]
+    digest_name: str
+    digest: bytes
 
 
-def algorithm_for(key: PrivateKey | PublicKey) -> Algorithm:
-    """What we sign with when nobody asks for anything else: SHA-256, with P-384 SHA-384, with P-521 SHA-512."""
-    if isinstance(key, rsa.RSAPrivateKey | rsa.RSAPublicKey):
-        return ALGORITHMS[f"{MORE}rsa-sha256"]
-    return ALGORITHMS[MORE + {256: "ecdsa-sha256", 384: "ecdsa-sha384", 521: "ecdsa-sha512"}[key.curve.key_size]]
+def signature_for(
+    canonical: bytes, ident: str, key: PrivateKey, certificate: str, algorithm: Algorithm | None = None
+) -> str:
+    """The text of a ds:Signature over an element whose exclusive canonical form, without signature, is `canonical`.
 
-
-def public_key(certificate: str) -> PublicKey:
-    """The key in a certificate, PEM or the bare base64 of metadata. Raises BadSignature for one that is too weak.
-
-    Dates and issuer of the certificate say nothing: what vouches for the key is the metadata it stands in.
+    ident: the ID of that element. certificate: PEM or bare. The caller puts it right after the Issuer (SAML Core 5.4).
     """
-    body = "".join(line for line in certificate.split() if not line.startswith("-----") and not line.endswith("-----"))
-    try:
-        if "-----BEGIN" in certificate:
-            key = x509.load_pem_x509_certificate(certificate.encode()).public_key()
-        else:
-            key = x509.load_der_x509_certificate(base64.b64decode(body, validate=True)).public_key()
-    except (ValueError, binascii.Error, UnsupportedAlgorithm):
-        raise BadSignature("the certificate cannot be read") from None
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= MIN_RSA_BITS:
-        return key
-    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in CURVES:
-        return key
-    raise BadSignature("the certificate holds neither an RSA key of 2048 bits or more nor one on P-256, P-384 or P-521")
-
-
-def private_key(pem: bytes) -> PrivateKey:
-    key = serialization.load_pem_private_key(pem, password=None)
-    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise TypeError("SAML signs with RSA and ECDSA keys only")
-    return key
-
-
-def sign_bytes(data: bytes, key: PrivateKey, algorithm: Algorithm | None = None) -> bytes:
-    """The value of a ds:SignatureValue, before base64. ECDSA: r and s, each as long as the curve (RFC 4051 2.3.6)."""
+    if not _SAFE_ID.fullmatch(ident):
+        raise ValueError("an ID that is signed must be a plain name")
     algorithm = algorithm or algorithm_for(key)
-    digest = _HASHES[algorithm.digest]()
-    if isinstance(key, rsa.RSAPrivateKey):
-        return key.sign(data, padding.PKCS1v15(), digest)
-    r, s = utils.decode_dss_signature(key.sign(data, ec.ECDSA(digest)))
-    size = (key.curve.key_size + 7) // 8
-    return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+    before, between = _signed_info(algorithm)
+    digest = base64.b64encode(hashlib.new(algorithm.digest, canonical).digest()).decode()
+    signed_info = f"{before}{ident}{between}{digest}</ds:DigestValue></ds:Reference></ds:SignedInfo>"
+    value = base64.b64encode(sign_bytes(signed_info.encode(), key, algorithm)).decode()
+    # Without what the element around it declares: the result is canonical itself, for a message around it that is signed too.
+    inner = signed_info.replace(f' xmlns:ds="{DS}"', "", 1)
+    return (
+        f'<ds:Signature xmlns:ds="{DS}">{inner}<ds:SignatureValue>{value}</ds:SignatureValue><ds:KeyInfo><ds:X509Data>'
+        f"<ds:X509Certificate>{bare(certificate)}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature>"
+    )
 
 
-def verify_bytes(data: bytes, signature: bytes, uri: str, keys: list[PublicKey]) -> None:
-    """Raises BadSignature unless one of `keys` made the signature with the method `uri`."""
-    algorithm = ALGORITHMS.get(uri)
-    if algorithm is None:
-        raise BadSignature("the signature method is not on the list of accepted ones (SHA-1 is not)")
-    if not any(_verifies(data, signature, algorithm, key) for key in keys):
-        raise BadSignature("no key in the metadata of the sender made this signature")
-
-
-def _verifies(data: bytes, signature: bytes, algorithm: Algorithm, key: PublicKey) -> bool:
-    digest = _HASHES[algorithm.digest]()
-    try:
-        # The kind of key is bound to the method: an RSA key never serves as the secret of another one.
-        if isinstance(key, rsa.RSAPublicKey) and algorithm.kind == "rsa":
-            key.verify(signature, data, padding.PKCS1v15(), digest)
-            return True
-        if isinstance(key, ec.EllipticCurvePublicKey) and algorithm.kind == "ecdsa":
-            size = (key.curve.key_size + 7) // 8
-            if len(signature) != 2 * size:
-                return False
-            r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
-            key.verify(utils.encode_dss_signature(r, s), data, ec.ECDSA(digest))
-            return True
-    except InvalidSignature:
-        return False
-    return False
+@lru_cache(maxsize=len(ALGORITHMS))
+def _signed_info(algorithm: Algorithm) -> tuple[str, str]:
+    """SignedInfo up to the ID, and from there to the digest. In its canonical form: what is signed is what is sent."""
+    return (
+        f'<ds:SignedInfo xmlns:ds="{DS}"><ds:CanonicalizationMethod Algorithm="{EXCLUSIVE}"></ds:CanonicalizationMethod>'
+        f'<ds:SignatureMethod Algorithm="{algorithm.uri}"></ds:SignatureMethod><ds:Reference URI="#',
+        f'"><ds:Transforms><ds:Transform Algorithm="{ENVELOPED}"></ds:Transform><ds:Transform Algorithm="{EXCLUSIVE}">'
+        f'</ds:Transform></ds:Transforms><ds:DigestMethod Algorithm="{DIGEST_URIS[algorithm.digest]}"></ds:DigestMethod>'
+        "<ds:DigestValue>",
+    )
 
 
 def sign_element(root: Element, key: PrivateKey, certificate: str, algorithm: Algorithm | None = None) -> bytes:
-    """The document of `root` with an enveloped signature over it, after the Issuer when there is one (SAML Core 5.4).
+    """The document of `root` with an enveloped signature over it, after the Issuer when there is one.
 
-    `root` is a document element with an `ID`. Gives UTF-8 without XML declaration.
+    `root` is a document element with an `ID`. Gives UTF-8 without XML declaration. For messages that come often, write them
+    in canonical form and use `signature_for`: it needs no tree.
     """
-    algorithm = algorithm or algorithm_for(key)
-    digest = _digest(algorithm.digest, canonical(root))
-    # Written in its canonical form, so that what is signed and what is sent are the same characters.
-    signed_info = (
-        f'<ds:SignedInfo xmlns:ds="{DS}"><ds:CanonicalizationMethod Algorithm="{EXCLUSIVE}"></ds:CanonicalizationMethod>'
-        f'<ds:SignatureMethod Algorithm="{algorithm.uri}"></ds:SignatureMethod><ds:Reference URI="#{root.get("ID")}">'
-        f'<ds:Transforms><ds:Transform Algorithm="{ENVELOPED}"></ds:Transform><ds:Transform Algorithm="{EXCLUSIVE}">'
-        f'</ds:Transform></ds:Transforms><ds:DigestMethod Algorithm="{DIGEST_URIS[algorithm.digest]}"></ds:DigestMethod>'
-        f"<ds:DigestValue>{digest}</ds:DigestValue></ds:Reference></ds:SignedInfo>"
-    )
-    value = base64.b64encode(sign_bytes(signed_info.encode(), key, algorithm)).decode()
-    signature = (
-        f'<ds:Signature xmlns:ds="{DS}">{signed_info}<ds:SignatureValue>{value}</ds:SignatureValue><ds:KeyInfo><ds:X509Data>'
-        f"<ds:X509Certificate>{bare(certificate)}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature>"
-    )
-    has_issuer = len(root) > 0 and root[0].tag == "{urn:oasis:names:tc:SAML:2.0:assertion}Issuer"
+    signature = signature_for(canonical(root), root.get("ID") or "", key, certificate, algorithm)
+    has_issuer = len(root) > 0 and root[0].tag == f"{{{SAML}}}Issuer"
     root.insert(1 if has_issuer else 0, etree.fromstring(signature))
     return bytes(etree.tostring(root, encoding="utf-8"))
-
-
-def bare(certificate: str) -> str:
-    """The base64 of a PEM certificate on one line, as metadata and KeyInfo carry it."""
-    return "".join(line for line in certificate.splitlines() if line and not line.startswith("-----"))
 
 
 def signature_of(element: Element) -> Element | None:
@@ -179,7 +126,9 @@ def signature_of(element: Element) -> Element | None:
     return found[0] if found else None
 
 
-def verify_element(element: Element, keys: list[PublicKey]) -> bytes:
+def verify_element(
+    element: Element, keys: Sequence[PublicKey], algorithms: Collection[Algorithm] | None = None
+) -> bytes:
     """The canonical bytes of `element`, without its signature, that a key of `keys` has signed: read from nothing else.
 
     Raises BadSignature. The signature must be the one direct child, refer to this element and to nothing besides.
@@ -187,29 +136,44 @@ def verify_element(element: Element, keys: list[PublicKey]) -> bytes:
     signature = signature_of(element)
     if signature is None:
         raise BadSignature("the element is not signed")
-    signed_info, value = _parts(signature)
-    method, prefixes, digest_name, digest = _reference(signed_info, element.get("ID", ""))
+    reference = signed_reference(signature, element.get("ID", ""), keys, algorithms)
     try:
-        info_prefixes = _prefixes(signed_info[0])
-        verify_bytes(canonical(signed_info, info_prefixes), value, method, keys)
-        content = canonical(_without_signature(element), prefixes)
+        content = canonical(_without_signature(element), list(reference.prefixes))
     except BadXml as error:
         raise BadSignature(str(error)) from None
-    if not hmac.compare_digest(_digest(digest_name, content), digest):
+    if not hmac.compare_digest(hashlib.new(reference.digest_name, content).digest(), reference.digest):
         raise BadSignature("the element was changed after it was signed")
     return content
 
 
+def signed_reference(
+    signature: Element, ident: str, keys: Sequence[PublicKey], algorithms: Collection[Algorithm] | None = None
+) -> Reference:
+    """The one reference of `signature`, which must be to `ident`, once a key of `keys` has vouched for it.
+
+    The half of `verify_element` before the content: for documents that are digested as a stream. Raises BadSignature.
+    """
+    signed_info, value = _parts(signature)
+    method, reference = _reference(signed_info, ident)
+    try:
+        text = canonical(signed_info, _prefixes(signed_info[0]))
+    except BadXml as error:
+        raise BadSignature(str(error)) from None
+    verify_bytes(text, value, method, keys, algorithms)
+    return reference
+
+
 def _parts(signature: Element) -> tuple[Element, bytes]:
     children = _elements(signature)
-    names = [child.tag.rpartition("}")[2] for child in children]
-    if names not in (["SignedInfo", "SignatureValue"], ["SignedInfo", "SignatureValue", "KeyInfo"]):
+    names = [child.tag for child in children]
+    expected = [f"{{{DS}}}{name}" for name in ("SignedInfo", "SignatureValue", "KeyInfo")]
+    if names not in (expected, expected[:2]):
         raise BadSignature("the signature is not made of one SignedInfo, one SignatureValue and at most one KeyInfo")
     return children[0], _decode(children[1])
 
 
-def _reference(signed_info: Element, ident: str) -> tuple[str, list[str], str, str]:
-    """Signature method, PrefixList, digest name and digest (base64) of the one reference, which must be to `ident`."""
+def _reference(signed_info: Element, ident: str) -> tuple[str, Reference]:
+    """The signature method, and the one reference, which must be to `ident`."""
     children = _elements(signed_info)
     if [child.tag for child in children] != [
         f"{{{DS}}}{n}" for n in ("CanonicalizationMethod", "SignatureMethod", "Reference")
@@ -227,10 +191,12 @@ def _reference(signed_info: Element, ident: str) -> tuple[str, list[str], str, s
     if [t.get("Algorithm") for t in transforms] != [ENVELOPED, EXCLUSIVE] or len(transforms[0]) > 0:
         raise BadSignature("the transforms are not enveloped-signature and exclusive canonical form, in this order")
     digest_name = DIGESTS.get(parts[1].get("Algorithm", ""))
+    if len(parts[1]) > 0:
+        raise BadSignature("the digest method has parameters, and none that we accept takes any")
     if digest_name is None:
         raise BadSignature("the digest method is not on the list of accepted ones (SHA-1 is not)")
-    digest = base64.b64encode(_decode(parts[2])).decode()
-    return children[1].get("Algorithm", ""), _prefixes(transforms[1]), digest_name, digest
+    found = Reference(tuple(_prefixes(transforms[1])), digest_name, _decode(parts[2]))
+    return children[1].get("Algorithm", ""), found
 
 
 def _prefixes(method: Element) -> list[str]:
@@ -240,7 +206,10 @@ def _prefixes(method: Element) -> list[str]:
         return []
     if len(children) > 1 or children[0].tag != f"{{{EXCLUSIVE}}}InclusiveNamespaces" or len(children[0]) > 0:
         raise BadSignature("a transform carries a parameter that is not accepted")
-    return str(children[0].get("PrefixList", "")).split()
+    listed = str(children[0].get("PrefixList", "")).split()
+    if len(listed) > MAX_PREFIXES:
+        raise BadSignature("a transform lists more prefixes than anybody uses")
+    return listed
 
 
 def _elements(parent: Element) -> list[Element]:
@@ -258,10 +227,6 @@ def _decode(element: Element) -> bytes:
         return base64.b64decode("".join((element.text or "").split()), validate=True)
     except (binascii.Error, ValueError):
         raise BadSignature("a value in the signature is not base64") from None
-
-
-def _digest(name: str, data: bytes) -> str:
-    return base64.b64encode(hashlib.new(name, data).digest()).decode()
 
 
 def _without_signature(element: Element) -> Element:

@@ -69,6 +69,8 @@ class SpView:
     wanted: tuple[WantedAttribute, ...] = ()
     categories: tuple[str, ...] = ()
     contacts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what was left out of it, and why, in words for administrators
+    cache_seconds: float | None = None
 
     def default_acs(self) -> Acs:
         """SAML Metadata 2.2.3: the one marked so, else the first that is not marked otherwise, else the first."""
@@ -92,3 +94,4 @@ class IdpView:
     scopes: tuple[str, ...] = ()
     valid_until: float | None = None
     contacts: tuple[str, ...] = field(default=())
+    cache_seconds: float | None = None

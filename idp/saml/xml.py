@@ -6,17 +6,24 @@ Leaves signatures to `signatures`, meaning to `inbound` and `sp_metadata`. Every
 import re
 import threading
 import zlib
+from contextlib import suppress
 from importlib.resources import files
+from io import BytesIO
+from itertools import islice
 from typing import Any, Literal, TypeAlias
-from xml.etree import ElementTree
 
 from lxml import etree
 
 Element: TypeAlias = Any  # an lxml element; lxml ships no types
 Schema = Literal["saml-schema-protocol-2.0.xsd", "saml-schema-metadata-2.0.xsd"]
 
-MAX_MESSAGE_BYTES = 131_072  # an AuthnRequest has 1 to 3 kB; with an embedded certificate chain 10
+MAX_MESSAGE_BYTES = 262_144  # a request has 1 to 10 kB; an encrypted answer that lists a thousand groups 200
 MAX_METADATA_BYTES = 1_048_576
+MAX_ATTRIBUTES = 1_000  # of one element: libxml2 takes the square of that, 2.6 s for the 20,000 that fit into a message
+MAX_NAMESPACES = (
+    128  # in scope at once: copying and canonicalising search them at each element, half a second for 6,000
+)
+FEW_ELEMENTS = 200  # most messages have less
 MAX_DEPTH = 40  # the deepest path that the SAML schemas give a use to has 14 elements
 
 PROTOCOL: Schema = "saml-schema-protocol-2.0.xsd"
@@ -29,13 +36,19 @@ DS = "http://www.w3.org/2000/09/xmldsig#"
 XENC = "http://www.w3.org/2001/04/xmlenc#"
 SHIBMD = "urn:mace:shibboleth:metadata:1.0"
 
-# Once, here: registering is not atomic, so doing it at each message (as pysaml2 can) gives other threads prefixes like ns0.
-for _prefix, _uri in {"saml": SAML, "samlp": SAMLP, "md": MD, "ds": DS, "shibmd": SHIBMD}.items():
-    ElementTree.register_namespace(_prefix, _uri)
+BLANKS = " \t\r\n"  # what XML calls white space
 
 _DECLARATION = re.compile(
     rb"""<\?xml\s+version=(['"])1\.0\1(?:\s+encoding=(['"])(?i:utf-8)\2)?(?:\s+standalone=(['"])\w+\3)?\s*\?>"""
 )
+
+
+# A compiled schema keeps an error log that threads must not share; compiling takes 3 ms, once a thread.
+_compiled = threading.local()
+_compiling = threading.Lock()
+MOST_TRIES = 20  # of 500 on a busy machine one fails
+_DEFAULT = "#default"  # in a PrefixList: the default namespace (XML-EXC-C14N 4)
+_ATTRIBUTE = re.compile(rb"""=\s*["']""")
 
 
 class BadXml(Exception):  # noqa: N818
@@ -66,6 +79,7 @@ def bounded(data: bytes, limit: int) -> Element:
     if len(data) > limit:
         raise BadXml(f"the document is larger than {limit} bytes")
     _check_prolog(data)
+    _check_attributes(data)
     parser = etree.XMLParser(
         resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, remove_blank_text=False, recover=False
     )
@@ -76,19 +90,35 @@ def bounded(data: bytes, limit: int) -> Element:
     if root.getroottree().docinfo.internalDTD is not None:
         raise BadXml("the document has a DOCTYPE")
     _check_tree(root)
+    _check_namespaces(data, root)
     return root
 
 
 def validate(root: Element, schema: Schema) -> None:
-    if not _schemas(schema).validate(root):
+    large = next(islice(root.iter(), FEW_ELEMENTS, None), None) is not None
+    if (large and not _follows_as_stream(root, schema)) or not _schemas(schema).validate(root):
         raise BadXml("the document does not follow the SAML schema")
+
+
+def _follows_as_stream(root: Element, schema: Schema) -> bool:
+    """In a tree libxml2 counts, for every single mistake, the elements that stand before it: two seconds for a message full of
+    them. In a stream there is no tree to count in."""
+    parser = etree.XMLParser(schema=_schemas(schema), resolve_entities=False, load_dtd=False, no_network=True)
+    try:
+        etree.fromstring(etree.tostring(root, with_tail=False), parser)
+    except etree.XMLSyntaxError:
+        return False
+    return True
 
 
 def canonical(element: Element, prefixes: list[str] | None = None) -> bytes:
     """Exclusive canonical form without comments (XML-EXC-C14N). Raises BadXml when there is none.
 
-    A canonicalisation that fails or gives nothing is a refusal: signing "nothing" verifies on every document.
+    prefixes: its InclusiveNamespaces PrefixList. A canonicalisation that fails or gives nothing is a refusal: signing "nothing"
+    verifies on every document.
     """
+    if prefixes and _DEFAULT in prefixes:
+        _know_default()
     try:
         text = etree.tostring(
             element, method="c14n", exclusive=True, with_comments=False, inclusive_ns_prefixes=prefixes
@@ -100,9 +130,12 @@ def canonical(element: Element, prefixes: list[str] | None = None) -> bytes:
     return bytes(text)
 
 
-def serialised(message: Any) -> bytes:
-    """A message built with pysaml2's classes, as UTF-8 without XML declaration."""
-    return bytes(message.to_string())
+def _know_default() -> None:
+    """lxml drops a prefix that no document of this thread has named yet; #default, which no document can name, it would always
+    drop. Asking a parser to look for a tag of that name makes it known."""
+    if not getattr(_compiled, "knows_default", False):
+        list(etree.iterparse(BytesIO(b"<a/>"), tag=_DEFAULT))
+        _compiled.knows_default = True
 
 
 def _check_prolog(data: bytes) -> None:
@@ -118,6 +151,13 @@ def _check_prolog(data: bytes) -> None:
         data.decode("utf-8")
     except UnicodeDecodeError:
         raise BadXml("the document is not UTF-8") from None
+
+
+def _check_attributes(data: bytes) -> None:
+    """Before the parser sees them. From one `<` to the next, as no tag holds a `<`; attributes in a text count as well."""
+    for part in data.split(b"<"):
+        if part.count(b"=") > MAX_ATTRIBUTES and len(_ATTRIBUTE.findall(part)) > MAX_ATTRIBUTES:
+            raise BadXml(f"an element has more than {MAX_ATTRIBUTES} attributes")
 
 
 def _check_tree(root: Element) -> None:
@@ -140,25 +180,48 @@ def _check_tree(root: Element) -> None:
                 seen.add(value)
 
 
+def _check_namespaces(data: bytes, root: Element) -> None:
+    """Declarations side by side are fine, directories write two into every value; nested ones add up."""
+    if data.count(b"xmlns") <= MAX_NAMESPACES:
+        return
+    depth = 0
+    for event, _ in etree.iterwalk(root, events=("start-ns", "end-ns")):
+        depth += 1 if event == "start-ns" else -1
+        if depth > MAX_NAMESPACES:
+            raise BadXml(f"more than {MAX_NAMESPACES} namespaces are in scope at once")
+
+
 class _Offline(etree.Resolver):
     """Schemas come from pysaml2's package data, never from the network."""
+
+    # What XML Encryption 1.1 puts into an EncryptionMethod (xenc11:MGF) has no schema there, and strict is the default.
+    _STRICT = re.compile(rb"""<any namespace=(['"]##other['"]) minOccurs""")
 
     def resolve(self, url: str, pubid: str, context: object) -> object:
         file = files("saml2.data.schemas") / url.rsplit("/", 1)[-1]
         if not file.is_file():
             return self.resolve_empty(context)
-        return self.resolve_string(file.read_bytes(), context, base_url=url)
-
-
-# A compiled schema keeps an error log that threads must not share; compiling takes 3 ms, once a thread.
-_compiled = threading.local()
+        text = file.read_bytes()
+        if file.name == "xenc-schema.xsd":
+            text = self._STRICT.sub(rb"<any namespace=\1 processContents='lax' minOccurs", text)
+        return self.resolve_string(text, context, base_url=url)
 
 
 def _schemas(name: Schema) -> etree.XMLSchema:
     known: dict[Schema, etree.XMLSchema] = _compiled.__dict__.setdefault("known", {})
     if name not in known:
-        parser = etree.XMLParser(no_network=True, load_dtd=False)
-        parser.resolvers.add(_Offline())
-        text = (files("saml2.data.schemas") / name).read_bytes()
-        known[name] = etree.XMLSchema(etree.fromstring(text, parser, base_url=f"schema:/{name}"))
+        with _compiling:  # libxml2 mixes up the parts of schemas that two threads compile at once
+            known[name] = _schema(name)
     return known[name]
+
+
+def _schema(name: Schema) -> etree.XMLSchema:
+    """lxml sets its loader of further files for the whole process and back again around each parse: a parse of another thread
+    that ends just now takes it away, and a part of the schema is not found."""
+    parser = etree.XMLParser(no_network=True, load_dtd=False)
+    parser.resolvers.add(_Offline())
+    text = (files("saml2.data.schemas") / name).read_bytes()
+    for _ in range(MOST_TRIES):
+        with suppress(etree.XMLSchemaParseError):
+            return etree.XMLSchema(etree.fromstring(text, parser, base_url=f"schema:/{name}"))
+    raise BadXml("the schema cannot be read")
