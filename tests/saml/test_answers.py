@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from idp.domain.relying import ServiceProvider
 from idp.domain.session import Session
 from idp.protocols.saml import outbound
 from idp.protocols.saml.errors import SamlStatus
+from idp.protocols.saml.name_id import name_id_for
 from idp.protocols.saml.request import AuthnRequest
 from idp.saml import names, xml
 from idp.saml.sp_metadata import read, service_provider_from_metadata
@@ -60,7 +60,7 @@ def test_the_answer_is_bound_to_its_request_its_reader_and_a_short_time(issuer: 
 def test_the_authentication_statement_tells_of_the_real_session(issuer: Issuer) -> None:
     statement = one(etree.fromstring(issuer.issue()), "//saml:AuthnStatement")
     assert statement.get("AuthnInstant") == instant(SESSION.auth_time)
-    assert statement.get("SessionIndex") == "sid_1"
+    assert statement.get("SessionIndex") == "_index"
     assert statement.get("SessionNotOnOrAfter") == instant(SESSION.expires_at)
 
 
@@ -99,10 +99,8 @@ def test_when_possible_encrypts_only_for_those_who_have_a_key(issuer: Issuer) ->
 
 def test_always_never_falls_back_to_plain_text(issuer: Issuer, repo: Any) -> None:
     sp = replace(service_provider_from_metadata(Sp().metadata(), START), encrypt="always")
-    view = read(sp.metadata.encode())
-    name_id = outbound.name_id_for(repo, ASKED, sp, view, USER, ENTITY.entity_id, NOW)
     with pytest.raises(SamlStatus) as caught:
-        outbound.assertion_response(issuer.issuing, ASKED, sp, view, outbound.Subject(USER, SESSION), name_id)
+        issuer.issue_for(sp)
     assert caught.value.second == names.REQUEST_DENIED
 
 
@@ -135,9 +133,9 @@ def test_pysaml2_with_xmlsec1_accepts_the_answer_as_a_service_provider(
     from saml2.client import Saml2Client
     from saml2.config import SPConfig
 
-    from idp.protocols.saml.metadata import idp_metadata
+    from idp.protocols.saml.metadata import Published, idp_metadata
 
-    (tmp_path / "idp.xml").write_bytes(idp_metadata(ENTITY, (pair().certificate,), False))
+    (tmp_path / "idp.xml").write_bytes(idp_metadata(Published(ENTITY, (pair().certificate,))))
     (tmp_path / "sp.key").write_text(pair("rsa-2048", 5).pem)
     (tmp_path / "sp.crt").write_text(pair("rsa-2048", 5).certificate)
     key_pair = {"key_file": str(tmp_path / "sp.key"), "cert_file": str(tmp_path / "sp.crt")}
@@ -162,9 +160,10 @@ def test_pysaml2_with_xmlsec1_accepts_the_answer_as_a_service_provider(
     for settings in ({}, {"encrypt": "always"}):
         sp = service_provider_from_metadata(PEER.metadata(), now, **settings)
         view = read(sp.metadata.encode())
-        name_id = outbound.name_id_for(issuer.repo, ASKED, sp, view, USER, ENTITY.entity_id, now)
+        name_id = name_id_for(issuer.repo, ASKED, sp, view, USER, ENTITY.entity_id, now)
         issuing = replace(issuer.issuing, now=now)
-        document = outbound.assertion_response(issuing, ASKED, sp, view, outbound.Subject(USER, session), name_id)
+        subject = outbound.Subject(USER, session, "_index")
+        document = outbound.assertion_response(issuing, ASKED, sp, view, subject, name_id).document
         answer = client.parse_authn_request_response(
             base64.b64encode(document).decode(),
             BINDING_HTTP_POST,
@@ -172,12 +171,10 @@ def test_pysaml2_with_xmlsec1_accepts_the_answer_as_a_service_provider(
             conv_info={"entity_id": PEER.entity_id},
         )
         assert answer.ava == {"uid": ["ada"], "mail": ["ada@example.org"], "displayName": [USER.name]}
-        assert answer.name_id.text == name_id.text
+        assert answer.name_id.text == name_id["value"]
 
 
-def test_a_service_provider_dataclass_keeps_what_was_set() -> None:
-    sp = service_provider_from_metadata(
-        PEER.metadata(), START, name="My  app", second_factor_required="true", sign_response="no"
-    )
-    assert isinstance(sp, ServiceProvider)
-    assert (sp.name, sp.second_factor_required, sp.sign_response, sp.encrypt) == ("My app", True, False, "never")
+def test_no_answer_does_without_the_second_factor_that_is_demanded(issuer: Issuer) -> None:
+    """It may have been set while somebody was signing in."""
+    assert issuer.status(second_factor_required="true") == names.NO_AUTHN_CONTEXT
+    assert issuer.issue(session=STRONG, second_factor_required="true")

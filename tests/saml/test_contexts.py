@@ -7,6 +7,7 @@ from idp.protocols.saml.contexts import class_for, strength_needed
 from idp.saml.names import CLASSES, MFA, PASSWORD_TRANSPORT, UNSPECIFIED_CONTEXT
 
 TOKEN, CARD = f"{CLASSES}TimeSyncToken", f"{CLASSES}Smartcard"
+SFA = "https://refeds.org/profile/sfa"
 
 
 def session(*amr: str, factor: bool = False) -> Session:
@@ -21,6 +22,7 @@ def session(*amr: str, factor: bool = False) -> Session:
         ((MFA,), "exact", 2),
         ((TOKEN,), "exact", 2),
         ((MFA, PASSWORD_TRANSPORT), "exact", 1),
+        ((SFA,), "better", 2),
         ((CARD,), "exact", None),
         ((CARD, MFA), "exact", 2),
         ((PASSWORD_TRANSPORT,), "minimum", 1),
@@ -49,6 +51,9 @@ def test_the_strength_that_a_request_needs(asked: tuple[str, ...], comparison: s
         ((TOKEN,), "exact", session("pwd", "otp", factor=True), TOKEN),
         ((MFA,), "exact", session(), None),
         ((CARD,), "exact", session("pwd", "otp", factor=True), None),
+        ((SFA,), "exact", session(), SFA),
+        ((SFA,), "exact", session("pwd", "otp", factor=True), SFA),
+        ((SFA, MFA), "minimum", session(), SFA),
         ((PASSWORD_TRANSPORT,), "exact", session("fed"), PASSWORD_TRANSPORT),
         ((PASSWORD_TRANSPORT,), "minimum", session("pwd", "otp", factor=True), MFA),
         ((f"{CLASSES}Password",), "minimum", session(), f"{CLASSES}Password"),

@@ -1,94 +1,24 @@
 """The door over HTTP, in one process: fast single sign-on, the way through the pages, statuses, and error pages."""
 
-import base64
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import pytest
-from flask import Flask
-from flask.testing import FlaskClient
-from lxml import etree
-from werkzeug.test import TestResponse
 
 from idp.app import create_app
 from idp.base import ids
 from idp.base.config import Settings
 from idp.domain.attempt import LoginAttempt, Proof
-from idp.domain.audit_event import AuditEvent, Trace
+from idp.domain.audit_event import AuditEvent
 from idp.domain.relying import ServiceProvider
 from idp.http.parts import Parts
 from idp.saml import names, xml
-from idp.saml.signatures import bare, public_key, verify_element
+from idp.saml.signatures import bare
 from idp.saml.sp_metadata import service_provider_from_metadata
 from idp.services.rotate_keys import RotateKeys
-from idp.storage.sqlite import SqliteRepository
+from tests.saml.house import ISSUER, PEER, SSO, House
 from tests.saml.peer import NS, Sp, contexts, form, one
 from tests.support.clock import FakeClock
 from tests.support.html import parse
-from tests.support.quick import SEAL_KEY_TEXT, quick
-
-ISSUER = "http://localhost"
-SSO = f"{ISSUER}/saml/sso"
-PEER = Sp()
-
-
-@dataclass
-class House:
-    """The application with one user, one service provider, and a browser."""
-
-    app: Flask
-    parts: Parts
-    clock: FakeClock
-    browser: FlaskClient
-    user_id: str
-
-    def sign_in(self, *, factor: bool = True) -> None:
-        """Give the browser a session, as a completed sign-in does."""
-        now = self.clock()
-        amr = ("pwd", "otp") if factor else ("pwd",)
-        _, handle = self.parts.sessions.establish(Proof(self.user_id, now, amr, now if factor else None), None, "test")
-        self.browser.set_cookie("sheaf_session", handle)
-
-    def ask(self, body: str = "", attributes: str = "", relay_state: str | None = None) -> TestResponse:
-        request = PEER.authn_request(self.clock(), SSO, body=body, attributes=attributes)
-        return self.browser.get(f"/saml/sso?{PEER.query(request, relay_state)}")
-
-    def answer(self, page: TestResponse) -> Any:
-        """The verified Response in the form of the page that posts it."""
-        assert page.status_code == 200, page.text
-        (posting,) = parse(page.text).forms
-        assert (posting.action, posting.method) == (PEER.acs[0], "post")
-        root = etree.fromstring(base64.b64decode(posting.values["SAMLResponse"]))
-        verify_element(root, [public_key(c) for c in self.parts.keys.saml_published()])
-        return root
-
-    def statuses(self, page: TestResponse) -> list[str]:
-        root = self.answer(page)
-        assert root.find("saml:Assertion", NS) is None
-        return [str(v) for v in root.xpath("//samlp:StatusCode/@Value", namespaces=NS)]
-
-    def refusal(self, page: TestResponse) -> Trace:
-        """What `idp explain` would tell of the error page."""
-        assert page.status_code >= 400
-        assert "SAMLResponse" not in page.text
-        codes = re.findall(r"\b[0-9A-Z]{8}\b", parse(page.text).text)
-        found = [trace for code in codes if (trace := self.parts.traces.explain(code))]
-        assert len(found) == 1, page.text
-        return found[0]
-
-
-@pytest.fixture
-def house(repo: SqliteRepository, tmp_path: Path, clock: FakeClock) -> Iterator[House]:
-    settings = Settings(data=str(tmp_path / "data"), issuer=ISSUER, seal_key=SEAL_KEY_TEXT)
-    app = quick(create_app(settings, repo=repo, clock=clock))
-    parts: Parts = app.extensions["sheaf"]
-    user = parts.users.add("ada", email="ada@example.org", name="Ada", email_verified=True, actor="test")
-    parts.repo.insert(service_provider_from_metadata(PEER.metadata(), clock(), name="Wiki <1>"))
-    with app.test_client() as browser:
-        yield House(app, parts, clock, browser, user.id)
 
 
 def test_the_metadata_is_served_and_names_this_house(house: House) -> None:
@@ -202,14 +132,14 @@ def test_a_service_provider_may_demand_the_second_factor_of_everybody(tmp_path: 
     app = create_app(Settings(data=str(tmp_path), issuer=ISSUER, second_factor="administrators"), clock=clock)
     parts: Parts = app.extensions["sheaf"]
     user = parts.users.add("ada", email=None, actor="test")
-    for required in ("false", "true"):
+    for required in (False, True):
         sp = service_provider_from_metadata(PEER.metadata(), clock(), second_factor_required=required)
         parts.apps.put_service_provider(sp, actor="test")
         with app.test_client() as browser:
             house = House(app, parts, clock, browser, user.id)
             house.sign_in(factor=False)
             page = house.ask()
-            assert page.status_code == (303 if required == "true" else 200)
+            assert page.status_code == (303 if required else 200)
     parts.repo.close()
 
 

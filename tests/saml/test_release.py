@@ -4,11 +4,19 @@ import re
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from lxml import etree
 
+from idp.base.errors import Refused
+from idp.domain.relying import ServiceProvider
+from idp.domain.user import User
+from idp.protocols.saml.errors import SamlStatus
 from idp.saml import names
+from idp.saml.sp_metadata import read, service_provider_from_metadata
+from idp.saml.views import WantedAttribute
+from idp.services.release_saml import attributes_for, check_field, preview
 from tests.saml.issuing import ASKED, ENTITY, NOW, PEER, USER, Issuer, attributes
-from tests.saml.peer import NS, Sp, Xmlsec, pair
+from tests.saml.peer import NS, Sp, Xmlsec, one, pair
 
 # ---------------------------------------------------------------- names
 
@@ -63,6 +71,16 @@ def test_a_request_for_a_certain_subject_is_answered_about_that_one_only(issuer:
     assert issuer.status(replace(ASKED, subject="x", subject_format=names.TRANSIENT)) == names.UNKNOWN_PRINCIPAL
     own = issuer.name_id(replace(ASKED, name_id_format=names.PERSISTENT)).text
     assert issuer.issue(replace(ASKED, subject=own, subject_format=names.PERSISTENT))
+
+
+def test_a_request_for_a_subject_finds_out_nothing_that_the_attributes_keep_back(issuer: Issuer) -> None:
+    """Else a service provider that gets no mail address could try the ones it thinks of, without anybody seeing it."""
+    nothing = {"attributes.role": "roles", "name_id_format": "persistent"}
+    assert issuer.status(replace(ASKED, subject=USER.email), **nothing) == names.UNKNOWN_PRINCIPAL
+    assert issuer.status(replace(ASKED, subject="ada"), **nothing) == names.UNKNOWN_PRINCIPAL
+    assert issuer.issue(replace(ASKED, subject=USER.email), **{"attributes.m": "claim:email"})
+    assert issuer.issue(replace(ASKED, subject=USER.email), **(named := {**nothing, "name_id_format": "email"}))
+    assert issuer.status(replace(ASKED, subject="ada"), **named) == names.UNKNOWN_PRINCIPAL
 
 
 def test_two_first_sign_ins_at_once_agree_on_one_persistent_name(repo: Any) -> None:
@@ -120,3 +138,163 @@ def test_a_name_cannot_break_out_of_its_element(issuer: Issuer, xmlsec: Xmlsec) 
     document = issuer.issue(user=evil)
     assert attributes(document)[names.DISPLAY_NAME] == ["</saml:AttributeValue><x/>]]>&amp;"]
     assert xmlsec.verifies(document, pair().certificate, "Assertion", NS["saml"])
+
+
+# ---------------------------------------------------------------- sources, filters, values, previews
+
+RICH = replace(
+    USER,
+    groups=("staff", "wiki-admins", "wiki-users"),
+    claims={
+        "given_name": "Ada",
+        "phone_number": "+49 431",
+        "numbers": [1, 2.5, True, ["x"], {"a": "ö"}],
+        "address": {"locality": "Kiel"},
+        "nobody": "",
+    },
+)
+
+
+def released(attributes: dict[str, str], user: User = RICH, **settings: Any) -> dict[str, tuple[str, ...]]:
+    sp = ServiceProvider("https://sp.example", "SP", "", attributes=attributes, **settings)
+    return {one.name: one.values for one in attributes_for(sp, user)}
+
+
+def test_an_attribute_is_made_of_a_field_a_claim_a_group_or_a_constant() -> None:
+    sources = {
+        "login": "username",
+        "mail": "email",
+        "roles": "roles",
+        "groups": "groups",
+        "ref": "id",
+        "first": "claim:given_name",
+        "all": "claim:numbers",
+        "home": "claim:address",
+        "org": "=Kiel & Co",
+        "eppn": "username@example.org",
+        "scoped": "groups@example.org",
+        "mail2": "claim:email",
+        "none": "claim:nobody",
+    }
+    assert released(sources) == {
+        "login": ("ada",),
+        "mail": ("ada@example.org",),
+        "roles": ("staff", "x"),
+        "groups": ("staff", "wiki-admins", "wiki-users"),
+        "ref": ("user_1",),
+        "first": ("Ada",),
+        "all": ("1", "2.5", "true", "x", '{"a":"ö"}'),
+        "home": ('{"locality":"Kiel"}',),
+        "org": ("Kiel & Co",),
+        "eppn": ("ada@example.org",),
+        "scoped": ("staff@example.org", "wiki-admins@example.org", "wiki-users@example.org"),
+        "mail2": ("ada@example.org",),
+        "none": (),
+    }
+
+
+def test_a_name_with_an_at_sign_of_its_own_gets_no_scope() -> None:
+    """`root@sp.example@example.org`: an app that cuts at the first one takes it for root of somewhere."""
+    chosen = replace(RICH, username="root@sp.example", groups=("staff", "a@b"))
+    found = released({"eppn": "username@example.org", "g": "groups@example.org", "u": "username"}, chosen)
+    assert found == {"eppn": (), "g": ("staff@example.org",), "u": ("root@sp.example",)}
+
+
+def test_what_nobody_has_proved_is_kept_back_by_every_name() -> None:
+    unproved = replace(RICH, email_verified=False)
+    sources = {"a": "email", "b": "claim:email", "c": "email@example.org", "d": "claim:phone_number"}
+    assert released(sources, unproved) == {"a": (), "b": (), "c": (), "d": ()}
+    proved = replace(RICH, claims={**RICH.claims, "phone_number_verified": True})
+    assert released({"d": "claim:phone_number"}, proved) == {"d": ("+49 431",)}
+    forged = replace(unproved, claims={"email_verified": True})
+    assert released({"a": "email"}, forged) == {"a": ()}
+
+
+def test_a_filter_keeps_what_matches_and_a_mapping_what_it_names() -> None:
+    sources = {"g": "groups"}
+    assert released(sources, attribute_filters={"g": ("wiki-*",)}) == {"g": ("wiki-admins", "wiki-users")}
+    assert released(sources, attribute_filters={"g": ("WIKI-*",)}) == {"g": ()}
+    assert released(sources, attribute_filters={"g": ()}) == {"g": ()}
+    assert released(sources, attribute_filters={"other": ("x",)}) == {"g": RICH.groups}
+    theirs = {"wiki-admins": "Admin", "wiki-users": "Admin", "staff": "Staff"}
+    assert released(sources, attribute_values={"g": theirs}) == {"g": ("Staff", "Admin")}
+    both = released(sources, attribute_filters={"g": ("wiki-*",)}, attribute_values={"g": theirs})
+    assert both == {"g": ("Admin",)}
+
+
+def test_a_preview_says_what_is_left_out_and_why() -> None:
+    sp = ServiceProvider(
+        "https://sp.example",
+        "SP",
+        "",
+        attributes={"g": "groups", "h": "groups", "m": "email", "n": "claim:nothing", "u": "username"},
+        attribute_filters={"g": ("wiki-*",)},
+        attribute_values={"h": {"staff": "S"}},
+    )
+    view = replace(
+        read(PEER.metadata()), wanted=(WantedAttribute("x"), WantedAttribute("m", required=True), WantedAttribute("u"))
+    )
+    shown = preview(sp, view, replace(RICH, email_verified=False))
+    assert {one.name: (one.values, one.left_out, one.why) for one in shown.attributes} == {
+        "g": (("wiki-admins", "wiki-users"), ("staff",), "filtered"),
+        "h": (("S",), ("wiki-admins", "wiki-users"), "not_mapped"),
+        "m": ((), (), "unverified"),
+        "n": ((), (), "no_value"),
+        "u": (("ada",), (), ""),
+    }
+    assert [one.name for one in shown.sent] == ["g", "h", "u"]
+    assert [one.name for one in shown.wanted] == ["m", "x"]
+    assert (shown.name_id_format, shown.name_id, shown.name_id_why) == (names.PERSISTENT, "", "")
+    assert preview(sp, view, RICH, names.EMAIL).name_id == "ada@example.org"
+    assert preview(replace(sp, attributes={"u": "id"}), None, RICH, names.EMAIL).name_id_why == "not_released"
+
+
+def test_a_name_id_is_made_of_the_field_that_is_set(issuer: Issuer) -> None:
+    asked = replace(ASKED, name_id_format=names.EMAIL)
+    sp = replace(service_provider_from_metadata(PEER.metadata(), NOW), name_id_field="username@id.example")
+    name_id = one(etree.fromstring(issuer.issue_for(sp, asked)), "//saml:Subject/saml:NameID")
+    assert (name_id.text, name_id.get("Format")) == ("ada@id.example", names.EMAIL)
+    claimed = replace(sp, name_id_format=names.UNSPECIFIED, name_id_field="claim:staff_number")
+    number = replace(USER, claims={"staff_number": 4711})
+    assert one(etree.fromstring(issuer.issue_for(claimed, user=number)), "//saml:Subject/saml:NameID").text == "4711"
+    with pytest.raises(SamlStatus, match="InvalidNameIDPolicy"):
+        issuer.issue_for(claimed)
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["username", "email", "groups", "claim:given_name", "username@example.org", "claim:a@b.example", "=x", "= a b"],
+)
+def test_a_source_that_there_is_is_accepted(field: str) -> None:
+    assert check_field(field) == field.strip()
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "",
+        "password_hash",
+        "claim:",
+        "claim:sub",
+        "claim:a b",
+        "=",
+        "=\x00",
+        "=a\nb",
+        "=" + "x" * 2000,
+        "id@",
+        "id@a b",
+        "id@-x",
+        "x@y",
+    ],
+)
+def test_a_source_that_there_is_not_is_refused(field: str) -> None:
+    with pytest.raises(Refused) as caught:
+        check_field(field)
+    assert caught.value.code == "invalid_sp_setting"
+
+
+def test_a_name_id_is_made_of_one_value_of_the_person() -> None:
+    for field in ("groups", "roles", "=constant"):
+        with pytest.raises(Refused):
+            check_field(field, one=True)
+    assert check_field("claim:staff_number", one=True)

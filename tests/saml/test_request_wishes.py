@@ -51,3 +51,41 @@ def test_a_request_survives_the_way_through_a_login_attempt(receive: Receive) ->
     body = name_id_policy() + contexts(names.MFA)
     request = receive(PLAIN.query(ask(body, 'ForceAuthn="1"'), "state")).request
     assert AuthnRequest.from_json(json.loads(json.dumps(request.to_json()))) == request
+
+
+def test_the_usual_mistakes_in_names_of_formats_are_understood(receive: Receive) -> None:
+    for wrong, right in (("emailAddress", names.EMAIL), ("unspecified", names.UNSPECIFIED)):
+        body = name_id_policy(f"urn:oasis:names:tc:SAML:2.0:nameid-format:{wrong}")
+        assert receive(PLAIN.query(ask(body))).request.name_id_format == right
+
+
+def test_scoping_conditions_and_extensions_are_passed_over(receive: Receive) -> None:
+    body = (
+        "<saml:Conditions/>"
+        '<samlp:Scoping ProxyCount="0"><samlp:IDPList><samlp:IDPEntry ProviderID="https://other.example"/></samlp:IDPList>'
+        "<samlp:RequesterID>https://behind.example</samlp:RequesterID></samlp:Scoping>"
+    )
+    assert receive(PLAIN.query(ask(body))).request.acs_url == PLAIN.acs[0]
+    extensions = '<samlp:Extensions><x xmlns="urn:x">y</x></samlp:Extensions>'
+    assert receive(PLAIN.query(ask(extensions))).request.acs_url == PLAIN.acs[0]
+
+
+def test_a_comparison_or_a_number_of_contexts_that_is_no_longer_sane_is_refused(receive: Receive) -> None:
+    assert status(receive, contexts(*[names.MFA] * 51)) == names.NO_AUTHN_CONTEXT
+    assert receive(PLAIN.query(ask(contexts(*[names.MFA] * 50))))
+
+
+def test_a_request_of_a_stranger_leaves_little_behind(receive: Receive) -> None:
+    """Nobody need have signed it, and what it asks for is kept with the sign-in."""
+    assert status(receive, contexts(names.MFA, *["x" * 4_000] * 20)) == names.NO_AUTHN_CONTEXT
+    subject = '<saml:Subject><saml:NameID Format="{}">{}</saml:NameID></saml:Subject>'
+    assert status(receive, subject.format(names.EMAIL, "x" * 100_000)) == names.UNKNOWN_PRINCIPAL
+    assert status(receive, subject.format("urn:x:" + "x" * 100_000, "ada")) == names.UNKNOWN_PRINCIPAL
+
+
+def test_the_name_of_an_app_counts_only_when_it_is_signed(receive: Receive) -> None:
+    said = 'ProviderName=" Team&#9;wiki "'
+    assert receive(PLAIN.query(ask(attributes=said))).called == ""
+    assert receive(SIGNING.query(ask(attributes=said, sp=SIGNING))).called == "Team wiki"
+    for odd in ("x" * 81, "a&#x202e;b", "&#xfeff;"):
+        assert receive(SIGNING.query(ask(attributes=f'ProviderName="{odd}"', sp=SIGNING))).called == ""

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -75,6 +76,33 @@ def test_a_request_that_must_be_signed_and_is_not_is_refused(receive: Receive) -
     assert refusal(receive, form(ask(sp=SIGNING))) == "saml_signature"
     assert refusal(receive, PLAIN.query(ask()), require_signed=True) == "saml_signature"
     assert receive(PLAIN.query(ask(), sign=True), require_signed=True)
+
+
+def test_a_service_provider_may_have_to_sign_though_its_metadata_does_not_say_so(receive: Receive, repo: Any) -> None:
+    stored = repo.get(ServiceProvider, PLAIN.entity_id)
+    assert repo.replace_if(replace(stored, sign_requests="always"))
+    assert refusal(receive, PLAIN.query(ask())) == "saml_signature"
+    assert receive(PLAIN.query(ask(), sign=True))
+    assert receive(PLAIN.signed_form(ask()))
+
+
+def test_one_that_is_switched_off_is_refused(receive: Receive, repo: Any) -> None:
+    stored = repo.get(ServiceProvider, PLAIN.entity_id)
+    assert repo.replace_if(replace(stored, enabled=False))
+    assert refusal(receive, PLAIN.query(ask(), sign=True)) == "sp_disabled"
+
+
+def test_the_issuer_must_be_named_once_and_as_an_entity(receive: Receive) -> None:
+    name = f"<saml:Issuer>{PLAIN.entity_id}</saml:Issuer>".encode()
+    for odd in (
+        b"",
+        b"<saml:Issuer/>",
+        name.replace(b"Issuer>", b'Issuer Format="urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress">', 1),
+        b"<saml:Issuer>" + b"x" * 1025 + b"</saml:Issuer>",
+    ):
+        assert refusal(receive, form(ask().replace(name, odd))) == "saml_unreadable"
+    split = name.replace(b"https://", b"https:<!-- evil.example -->//")
+    assert receive(form(ask().replace(name, split))).request.sp_id == PLAIN.entity_id
 
 
 def test_a_tampered_signed_redirect_is_refused(receive: Receive) -> None:

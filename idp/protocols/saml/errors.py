@@ -4,6 +4,7 @@ Leaves the page to idp.http.errors and the status message to `outbound`.
 """
 
 from idp.base.errors import Refused
+from idp.domain.relying import SamlRequestSeen
 from idp.protocols.saml.request import AuthnRequest
 from idp.saml import names
 
@@ -19,10 +20,12 @@ def refuse(code: str, reason: str, *, status: int = 400, message: str = _SENTENC
 
 
 class SamlStatus(Refused):
-    """An answer without an assertion, for the ACS of a request that was checked. top and second: status codes."""
+    """An answer without an assertion, for the ACS of a request that was checked. top and second: status codes. seen: to be
+    stored before the answer goes out, when nobody has done so."""
 
     def __init__(self, request: AuthnRequest, second: str, reason: str, *, top: str = names.RESPONDER) -> None:
         super().__init__("saml_status", _SENTENCE, status=403, reason=f"{second.rpartition(':')[2]}: {reason}")
         self.request = request
         self.top = top
         self.second = second
+        self.seen: SamlRequestSeen | None = None

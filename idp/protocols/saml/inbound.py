@@ -1,83 +1,120 @@
-"""The only reader of foreign SAML messages: from the bytes that arrived to an AuthnRequest that every rule has passed.
+"""The only reader of AuthnRequests: from the bytes that arrived to a request that every rule has passed.
 
-Order: bounds and schema (`xml`), sender, signature, then meaning, read by pysaml2 from the very bytes that were verified.
-Leaves answering to `outbound`. Each rule closes a gap that pysaml2 leaves open (docs/decisions/0004).
+Order: bounds and schema (`xml`), sender, signature, then meaning, read from the very bytes that were verified. Leaves what is
+wished for to `wishes`, remembering that a request was seen to who answers it, and answering to `outbound`.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
-from saml2 import BINDING_HTTP_POST, samlp
-
+from idp.base.errors import Refused
 from idp.domain.relying import SamlRequestSeen, ServiceProvider
-from idp.ports import Duplicate, Repository
-from idp.protocols.saml.contexts import strength_needed
-from idp.protocols.saml.entity import Providers
+from idp.protocols.saml import wishes
 from idp.protocols.saml.errors import SamlStatus, refuse
+from idp.protocols.saml.incoming import Incoming
 from idp.protocols.saml.request import AuthnRequest
 from idp.saml import names, xml
 from idp.saml.bindings import Arrived
+from idp.saml.checks import Checks
 from idp.saml.signatures import BadSignature, signature_of, verify_element
-from idp.saml.sp_metadata import MAX_URI
 from idp.saml.views import Acs, SpView
+from idp.services.service_providers import Providers
 
-_TRUE = ("true", "1")  # xs:boolean
 MAX_ID = 256
+MAX_URI = 1024  # SAML Core 8.3.6: entity identifiers
+MAX_PROVIDER_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """sso_url: where requests must be addressed to. skew: seconds that a request may be old or early."""
+    """url: where requests must be addressed to. skew: seconds that a request may be old or early."""
 
-    sso_url: str
+    url: str
     skew: float
     require_signed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
+    """seen: to be stored, once, together with the answer; None when nobody asked. called: how the service provider calls
+    itself for people, when a signature vouches for that."""
+
     request: AuthnRequest
     sp: ServiceProvider
+    view: SpView
+    seen: SamlRequestSeen | None
+    called: str = ""
 
 
-def receive(arrived: Arrived, repo: Repository, providers: Providers, rules: Rules, now: float) -> Received:
-    """A checked request of a registered service provider, the first and only time it is seen.
+def receive(incoming: Incoming, providers: Providers, rules: Rules, now: float) -> Received:
+    """A checked request of a registered service provider.
 
     Raises Refused (a page) while it is not certain who asks and where an answer belongs, SamlStatus afterwards.
     """
-    root = _parsed(arrived)
-    sp, view = _sender(root, providers, now)
-    content, signed = _verified(arrived, root, view, rules)
-    message = samlp.authn_request_from_string(content)
-    _check_version(message)
-    issued_at = _check_fresh(message, rules, now)
-    _check_destination(message, rules, signed=signed)
-    acs = _acs(message, view)
-    _check_first_time(repo, sp.id, message.id, issued_at + rules.skew + 1, now)
-    request = _request(message, sp.id, acs, arrived.relay_state)
-    for check in (_check_binding, _check_name_id_policy, _check_subject, _check_contexts):
-        check(message, request)
-    return Received(request, sp)
-
-
-def _parsed(arrived: Arrived) -> xml.Element:
+    checks, arrived = incoming.checks, incoming.message
+    sp, view, root = sender(incoming, "AuthnRequest", providers, now)
+    must = must_sign(sp, view, everybody=rules.require_signed)
+    message, signed = verified(incoming, root, sp, view, must)
+    with step(checks, "issue_instant"):
+        issued_at = check_fresh(message, rules, now)
+    with step(checks, "destination"):
+        check_destination(message, rules, required=signed)
+    with step(checks, "acs"):
+        acs = _acs(message, view)
+    request = wishes.read(message, sp.id, acs, arrived.relay_state)
+    seen = SamlRequestSeen(_seen_id(sp.id, request.id), now, issued_at + rules.skew + 1)
     try:
-        root = xml.parse(arrived.document, xml.PROTOCOL)
+        for code, check in wishes.WISHES:
+            with step(checks, code):
+                check(message, request)
+    except SamlStatus as refused:
+        refused.seen = seen
+        raise
+    return Received(request, sp, view, seen, _called(message) if signed else "")
+
+
+@contextmanager
+def step(checks: Checks, code: str) -> Iterator[None]:
+    try:
+        yield
+    except Refused as refused:
+        checks.failed(code, refused.reason)
+        raise
+    checks.passed(code)
+
+
+def sender(
+    incoming: Incoming, kind: str, providers: Providers, now: float
+) -> tuple[ServiceProvider, SpView, xml.Element]:
+    """The registered service provider that a message of this kind names; whether it really speaks is for the signature to say."""
+    with step(incoming.checks, "schema"):
+        root = _parsed(incoming, kind)
+    with step(incoming.checks, "issuer_known"):
+        sp, view = _named(incoming.issuer, providers)
+    with step(incoming.checks, "enabled"):
+        check_enabled(sp, view, now)
+    return sp, view, root
+
+
+def _parsed(incoming: Incoming, kind: str) -> xml.Element:
+    try:
+        root = xml.parse(incoming.message.document, xml.PROTOCOL)
     except xml.BadXml as error:
         raise refuse("saml_unreadable", str(error)) from None
-    if root.tag != f"{{{xml.SAMLP}}}AuthnRequest":
-        raise refuse("saml_unreadable", f"the message is not an AuthnRequest but {root.tag[:100]!r}")
+    incoming.kind, incoming.issuer = root.tag.rpartition("}")[2][:100], issuer_of(root)
+    if root.tag != f"{{{xml.SAMLP}}}{kind}":
+        raise refuse("saml_unreadable", f"the message is not an {kind} but {root.tag[:100]!r}")
+    if root.get("Version") != "2.0" or len(root.get("ID")) > MAX_ID:
+        raise refuse("saml_unreadable", f"the message is not SAML 2.0, or its ID is longer than {MAX_ID} characters")
+    if not incoming.issuer:
+        raise refuse("saml_unreadable", "the message does not name its issuer as an entity")
     return root
 
 
-def _sender(root: xml.Element, providers: Providers, now: float) -> tuple[ServiceProvider, SpView]:
-    """The registered service provider that the message names; whether it really speaks is for the signature to say."""
-    issuers = root.findall(f"{{{xml.SAML}}}Issuer")
-    entity_id = "".join(issuers[0].itertext()).strip() if len(issuers) == 1 else ""
-    if not 0 < len(entity_id) <= MAX_URI or issuers[0].get("Format", names.ENTITY) != names.ENTITY:
-        raise refuse("saml_unreadable", "the message does not name its issuer as an entity")
+def _named(entity_id: str, providers: Providers) -> tuple[ServiceProvider, SpView]:
     known = providers.get(entity_id)
     if known is None:
         raise refuse(
@@ -86,45 +123,76 @@ def _sender(root: xml.Element, providers: Providers, now: float) -> tuple[Servic
             message="This app is not registered here. Ask an administrator to add its metadata.",
             status=403,
         )
-    sp, view = known
-    if view.valid_until is not None and view.valid_until <= now:
+    return known
+
+
+def issuer_of(root: xml.Element) -> str:
+    """Empty when the message does not say it in the one way there is (SAML Core 3.2.1, 8.3.6)."""
+    issuers = root.findall(f"{{{xml.SAML}}}Issuer")
+    if len(issuers) != 1 or issuers[0].get("Format", names.ENTITY) != names.ENTITY:
+        return ""
+    name = "".join(issuers[0].itertext()).strip()
+    return name if len(name) <= MAX_URI else ""
+
+
+def check_enabled(sp: ServiceProvider, view: SpView, now: float) -> None:
+    if not sp.enabled:
         raise refuse(
-            "sp_metadata_expired", f"the registered metadata of {entity_id!r} is past its validUntil", status=403
+            "sp_disabled",
+            f"the service provider {sp.id!r} is switched off",
+            message="This app is switched off here at the moment. Ask an administrator.",
+            status=403,
         )
-    return sp, view
+    if view.valid_until is not None and view.valid_until <= now:
+        raise refuse("sp_metadata_expired", f"the registered metadata of {sp.id!r} is past its validUntil", status=403)
 
 
-def _verified(arrived: Arrived, root: xml.Element, view: SpView, rules: Rules) -> tuple[bytes, bool]:
-    """The bytes to read from, and whether a signature covers them. Any signature that is there must hold, asked for or not."""
+def verified(
+    incoming: Incoming, root: xml.Element, sp: ServiceProvider, view: SpView, must: str
+) -> tuple[xml.Element, bool]:
+    """What to read from, and whether a signature covers it. Any signature that is there must hold, asked for or not. must: why
+    there must be one, empty when there need not be."""
     try:
-        embedded = signature_of(root)
-        everywhere = sum(1 for _ in root.iter(f"{{{xml.DS}}}Signature"))
-        if everywhere != (embedded is not None):
-            raise BadSignature("there is a signature inside of the message that does not belong to it")
-        if arrived.signature is not None:
-            arrived.signature.verify(list(view.signing_keys))
-        content = verify_element(root, list(view.signing_keys)) if embedded is not None else xml.canonical(root)
+        message, signed = _covered(incoming.message, root, view)
+        if issuer_of(message) != sp.id:
+            raise BadSignature("what was signed names another issuer")
+        if not signed and must:
+            raise BadSignature(f"the message is not signed, but {must}")
     except (BadSignature, xml.BadXml) as error:
+        incoming.checks.failed("signature", str(error))
         raise refuse("saml_signature", str(error), status=403) from None
-    signed = embedded is not None or arrived.signature is not None
-    if not signed and (view.requests_signed or rules.require_signed):
-        why = "its metadata promises signed requests" if view.requests_signed else "saml.require_signed_requests is set"
-        raise refuse("saml_signature", f"the request is not signed, but {why}", status=403)
-    return content, signed
+    incoming.checks.passed("signature" if signed else "signature_not_required")
+    return message, signed
 
 
-def _check_version(message: Any) -> None:
-    if message.version != "2.0" or len(message.id) > MAX_ID:
-        raise refuse("saml_unreadable", f"the message is not SAML 2.0, or its ID is longer than {MAX_ID} characters")
+def _covered(arrived: Arrived, root: xml.Element, view: SpView) -> tuple[xml.Element, bool]:
+    """Raises BadSignature, BadXml."""
+    embedded = signature_of(root)
+    everywhere = sum(1 for _ in root.iter(f"{{{xml.DS}}}Signature"))
+    if everywhere != (embedded is not None):
+        raise BadSignature("there is a signature inside of the message that does not belong to it")
+    if arrived.signature is not None:
+        arrived.signature.verify(view.signing_keys)
+    content = verify_element(root, view.signing_keys) if embedded is not None else xml.canonical(root)
+    return xml.bounded(content, xml.MAX_MESSAGE_BYTES), embedded is not None or arrived.signature is not None
 
 
-def _check_fresh(message: Any, rules: Rules, now: float) -> float:
+def must_sign(sp: ServiceProvider, view: SpView, *, everybody: bool) -> str:
+    """Why a request of this service provider must be signed; empty when it need not be."""
+    if view.requests_signed:
+        return "its metadata promises signed requests"
+    if sp.sign_requests == "always":
+        return "it is set that its requests must be"
+    return "saml.require_signed_requests is set" if everybody else ""
+
+
+def check_fresh(message: xml.Element, rules: Rules, now: float) -> float:
     """IssueInstant in seconds since the epoch, within the skew on either side of now."""
     try:
-        at = datetime.fromisoformat(message.issue_instant.strip())
-    except ValueError:  # the schema also allows the year 10000 and 24:00
+        at = datetime.fromisoformat(message.get("IssueInstant").strip())
+        issued_at = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):  # the schema also allows the year 10000 and 24:00
         raise refuse("saml_unreadable", "IssueInstant is not a time that we can read") from None
-    issued_at = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     if abs(now - issued_at) > rules.skew:
         raise refuse(
             "saml_stale",
@@ -134,95 +202,47 @@ def _check_fresh(message: Any, rules: Rules, now: float) -> float:
     return issued_at
 
 
-def _check_destination(message: Any, rules: Rules, *, signed: bool) -> None:
+def check_destination(message: xml.Element, rules: Rules, *, required: bool) -> None:
     """Bindings 3.4.5.2: a signed message must say for whom it is, or it could be carried to another one."""
-    if message.destination != rules.sso_url if message.destination else signed:
-        raise refuse("saml_destination", f"Destination is {str(message.destination)[:200]!r}, we are {rules.sso_url!r}")
+    destination = message.get("Destination", "")
+    if destination != rules.url if destination else required:
+        raise refuse("saml_destination", f"Destination is {destination[:200]!r}, we are {rules.url!r}")
 
 
-def _acs(message: Any, view: SpView) -> Acs:
-    """From the registered metadata only, by URL or index; never what the message says alone."""
-    found = list(view.acs)
-    if message.assertion_consumer_service_url:
-        found = [acs for acs in found if acs.url == message.assertion_consumer_service_url.strip()]
-    if message.assertion_consumer_service_index:
-        found = [acs for acs in found if acs.index == int(message.assertion_consumer_service_index)]
+def _acs(message: xml.Element, view: SpView) -> Acs:
+    """From the registered metadata only, by URL, index and binding; never what the message says alone."""
+    url, index = message.get("AssertionConsumerServiceURL"), message.get("AssertionConsumerServiceIndex")
+    found = [acs for acs in view.acs if url is None or acs.url == url.strip()]
+    if index is not None:
+        found = [acs for acs in found if acs.index == int(index)]
     if not found:
         raise refuse(
             "saml_acs_unknown",
-            f"{view.entity_id!r} asks for an answer to {str(message.assertion_consumer_service_url)[:200]!r} "
-            f"(index {message.assertion_consumer_service_index}), which its metadata does not name for HTTP-POST",
+            f"{view.entity_id!r} asks for an answer to {str(url)[:200]!r} (index {str(index)[:10]}), which its metadata "
+            "does not name for HTTP-POST or HTTP-Artifact",
             status=403,
         )
-    named = message.assertion_consumer_service_url or message.assertion_consumer_service_index
-    return found[0] if named else view.default_acs()
+    # When none has the binding that is asked for, the status that says so goes to one of the others.
+    wanted = wishes.BINDINGS.get(message.get("ProtocolBinding", "").strip())
+    found = [acs for acs in found if acs.binding == wanted] or found
+    if url is None and index is None:
+        return replace(view, acs=tuple(found)).default_acs()
+    return min(found, key=lambda acs: acs.binding != "post")
 
 
-def _check_first_time(repo: Repository, sp_id: str, message_id: str, until: float, now: float) -> None:
-    key = hashlib.sha256(f"{len(sp_id)}:{sp_id}{message_id}".encode()).hexdigest()
-    try:
-        repo.insert(SamlRequestSeen(key, now, until))
-    except Duplicate:
-        raise refuse(
-            "saml_replayed",
-            f"this request of {sp_id!r} was seen before",
-            message="This sign-in request was already used. Go back to the app and start again.",
-        ) from None
+def _seen_id(sp_id: str, message_id: str) -> str:
+    return hashlib.sha256(f"{len(sp_id)}:{sp_id}{message_id}".encode()).hexdigest()
 
 
-def _request(message: Any, sp_id: str, acs: Acs, relay_state: str | None) -> AuthnRequest:
-    asked, subject = message.requested_authn_context, message.subject
-    return AuthnRequest(
-        id=message.id,
-        sp_id=sp_id,
-        acs_url=acs.url,
-        relay_state=relay_state,
-        force=(message.force_authn or "").strip() in _TRUE,
-        passive=(message.is_passive or "").strip() in _TRUE,
-        name_id_format=(message.name_id_policy.format or "").strip() if message.name_id_policy is not None else "",
-        contexts=tuple((c.text or "").strip() for c in asked.authn_context_class_ref or [])
-        if asked is not None
-        else (),
-        comparison=(asked.comparison or "exact").strip() if asked is not None else "exact",
-        subject_format=(subject.name_id.format or "") if subject is not None and subject.name_id is not None else "",
-        subject=(subject.name_id.text or "").strip() if subject is not None and subject.name_id is not None else None,
+def replayed(sp_id: str) -> Refused:
+    return refuse(
+        "saml_replayed",
+        f"this request of {sp_id!r} was seen before",
+        message="This sign-in request was already used. Go back to the app and start again.",
     )
 
 
-def _check_binding(message: Any, request: AuthnRequest) -> None:
-    if message.protocol_binding not in (None, BINDING_HTTP_POST):
-        raise SamlStatus(
-            request, names.UNSUPPORTED_BINDING, f"answers go by HTTP-POST, not {message.protocol_binding[:100]!r}"
-        )
-
-
-def _check_name_id_policy(message: Any, request: AuthnRequest) -> None:
-    """A SPNameQualifier of another entity would hand out the name that a user has there (seen with pysaml2)."""
-    policy = message.name_id_policy
-    if policy is None:
-        return
-    if policy.sp_name_qualifier not in (None, "", request.sp_id):
-        raise SamlStatus(
-            request, names.INVALID_NAME_ID_POLICY, "SPNameQualifier names another entity", top=names.REQUESTER
-        )
-    if request.name_id_format not in ("", *names.NAME_ID_FORMATS):
-        raise SamlStatus(
-            request, names.INVALID_NAME_ID_POLICY, f"format {request.name_id_format[:100]!r}", top=names.REQUESTER
-        )
-
-
-def _check_subject(message: Any, request: AuthnRequest) -> None:
-    subject = message.subject
-    if subject is None:
-        return
-    if subject.name_id is None or subject.subject_confirmation:
-        raise SamlStatus(request, names.REQUEST_UNSUPPORTED, "Subject is not a plain NameID", top=names.REQUESTER)
-    if subject.name_id.sp_name_qualifier not in (None, "", request.sp_id):
-        raise SamlStatus(request, names.UNKNOWN_PRINCIPAL, "SPNameQualifier names another entity", top=names.REQUESTER)
-
-
-def _check_contexts(message: Any, request: AuthnRequest) -> None:
-    asked = message.requested_authn_context
-    declared = asked is not None and asked.authn_context_decl_ref
-    if declared or strength_needed(request.contexts, request.comparison) is None:
-        raise SamlStatus(request, names.NO_AUTHN_CONTEXT, f"{request.comparison} {' '.join(request.contexts)[:300]}")
+def _called(message: xml.Element) -> str:
+    """ProviderName (SAML Core 3.4.1), as one line."""
+    name = " ".join(message.get("ProviderName", "").split())
+    return name if len(name) <= MAX_PROVIDER_NAME and name.isprintable() else ""

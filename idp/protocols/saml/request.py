@@ -1,16 +1,17 @@
 """AuthnRequest: what a service provider asks for, after every check, as plain values that a LoginAttempt can keep.
 
-Imported by the routes, so it must not load pysaml2. Made by `inbound` only.
+Imported by the routes, so it must not load lxml. Made by `inbound`, and by `idp_initiated` where nobody asked.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Self
 
 
 @dataclass(frozen=True, slots=True)
 class AuthnRequest:
-    """id: ID of the message. acs_url: one that the registered metadata names. name_id_format: empty when the choice is ours.
+    """id: ID of the message; empty when nobody asked. acs_url, binding: where and how it is answered; the registered metadata
+    names both. name_id_format: empty when the choice is ours.
 
     contexts and comparison: RequestedAuthnContext. subject_format and subject: who must sign in, when the request says so.
     """
@@ -26,9 +27,10 @@ class AuthnRequest:
     comparison: str = "exact"
     subject_format: str = ""
     subject: str | None = None
+    binding: Literal["post", "artifact"] = "post"
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
