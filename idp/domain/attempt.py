@@ -29,7 +29,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was proved, by whom and when. factor_at is None until the second factor was."""
+    """What was proved, by whom and when. factor_at is None until the second factor was. logout: as in UpstreamIdentity."""
 
     user_id: str
     auth_time: float
@@ -37,6 +37,7 @@ class Proof:
     factor_at: float | None = None
     provider_id: str | None = None
     session_id: str | None = None  # set when an existing session vouches
+    logout: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

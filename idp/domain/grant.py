@@ -151,8 +151,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class LogoutDelivery:
-    """A logout token on its way to an app (Back-Channel Logout 1.0 2.5). Tried again until `expires_at`; next_at: not
-    before. subject: the `sub` that this app knows."""
+    """A logout token on its way to an app (Back-Channel Logout 1.0 2.5), or a LogoutRequest by SOAP (SAML Core 3.7). Tried
+    again until `expires_at`; next_at: not before. subject: the `sub` that this app knows.
+
+    client_id: of the app; for `saml` its entityID, for `upstream` the id of an identity provider. facts: whom a LogoutRequest
+    names (NameID and session_index)."""
 
     id: str
     client_id: str
@@ -166,4 +169,6 @@ class LogoutDelivery:
     attempts: int = 0
     state: Literal["waiting", "reached", "failed"] = "waiting"
     problem: str = ""
+    protocol: Literal["oidc", "saml", "upstream"] = "oidc"
+    facts: Mapping[str, str] = field(default_factory=dict, repr=False)
     version: int = 0

@@ -46,7 +46,8 @@ ACR_MFA = "https://refeds.org/profile/mfa"
 class SignedOut:
     """What the page after a sign-out shows. id = digest of the handle in its address; browser: digest of the cookie of the
     browser that may see it. apps: ids of the clients that can be told. target: where the app app_id wants the person sent.
-    here: it was the session of this very browser, which can tell apps, too (Front-Channel Logout 1.0)."""
+    here: it was the session of this very browser, which can tell apps, too (Front-Channel Logout 1.0). run: id of the
+    LogoutRun with the SAML service providers of the session."""
 
     id: str
     sid: str
@@ -58,3 +59,4 @@ class SignedOut:
     app_id: str | None = None
     here: bool = True
     language: str = ""
+    run: str = ""

@@ -94,14 +94,18 @@ class Sessions:
                 return
             found = self.by_sid(session.sid)  # touched, proved anew or ended meanwhile
 
-    def end(self, session: Session, *, actor: str) -> tuple[str, ...]:
+    def end(self, session: Session, *, actor: str, besides: str = "", here: bool = False) -> tuple[str, ...]:
         """Gives the ids of the apps that this session signed in to. One that has not collected its tokens yet counts: it
-        may do so at this very moment."""
+        may do so at this very moment. besides, here: as in Logout.note."""
         grants = self._repo.find(Grant, limit=MANY, session_sid=session.sid)
         apps = tuple(dict.fromkeys([*session.apps, *(grant.client_id for grant in grants)]))
         # The notes first: if we are cut off here, apps hear of an end that the person wanted; the other way round never.
-        notes = self._logout.note(session, apps) if self._logout is not None and apps else []
+        known = self._logout.known_to(session.sid) if self._logout is not None else frozenset()
+        notes = self._logout.note(session, apps, besides=besides, here=here) if self._logout is not None else []
         ended = self._repo.delete_where(Session, sid=session.sid)
+        if self._logout is not None and self._logout.known_to(session.sid) != known:
+            # One joined at this very moment. Who joins later than this finds that the session is gone (door.answer).
+            notes += self._logout.note(session, apps, besides=besides, here=here)
         self._revoke([grant for grant in grants if not grant.offline])
         if ended:
             self._audit.record("session.ended", actor=actor, subject=session.user_id, sid=session.sid)

@@ -23,6 +23,7 @@ from idp.services.manage_users import Users
 from idp.services.record_audit import Audit
 from idp.services.sessions import Sessions
 from idp.services.throttle import Throttles, origin
+from idp.services.upstream_sessions import UpstreamSessions
 
 ADDRESS_FREE_FAILURES = 50
 
@@ -58,6 +59,7 @@ class SignIn(Attempts):
         self._throttles = throttles
         self._audit = audit
         self._local_login = local_login
+        self._upstream_sessions = UpstreamSessions(repo, clock)
 
     def local_login_allowed(self, user: User | None) -> bool:
         """The one decision whether passwords count. Every path that takes a password asks here."""
@@ -151,7 +153,7 @@ class SignIn(Attempts):
         return self.store(replace(attempt, waiting=None, owner_id=None, proof=proof))
 
     def _federated(self, user_id: str, identity: UpstreamIdentity) -> Proof:
-        return Proof(user_id, self._clock(), (FED,), None, identity.provider_id)
+        return Proof(user_id, self._clock(), (FED,), None, identity.provider_id, logout=dict(identity.logout))
 
     def prove_factor(self, attempt: LoginAttempt, session: Session | None, code: str) -> LoginAttempt:
         """Second factor. Raises Refused(wrong_code | used_code | factor_locked | wrong_step)."""
@@ -221,6 +223,7 @@ class SignIn(Attempts):
         if attempt.waiting is not None:
             self._links.link_proven(fresh.user_id, attempt.waiting)
         made, handle = self._sessions.establish(fresh, session or left, user_agent)
+        self._remember_upstream(made, fresh, attempt.waiting)
         self._audit.record(
             "sign_in.succeeded",
             actor=fresh.user_id,
@@ -230,6 +233,14 @@ class SignIn(Attempts):
             app=attempt.app_id or None,
         )
         return self.store(replace(closed, session_sid=made.sid)), handle
+
+    def _remember_upstream(self, session: Session, proof: Proof, joined: UpstreamIdentity | None) -> None:
+        """Where the person is signed in as well, and is to be signed out. joined: a login that the owner has just proved by
+        other means; the upstream has a session all the same."""
+        if joined is not None:
+            self._upstream_sessions.keep(session, joined.provider_id, joined.logout)
+        if proof.provider_id is not None:
+            self._upstream_sessions.keep(session, proof.provider_id, proof.logout)
 
     def _complete_but_for_consent(self, attempt: LoginAttempt, session: Session | None) -> bool:
         """Who has proved everything and then denies an app is signed in with us all the same."""
