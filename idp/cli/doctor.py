@@ -1,4 +1,4 @@
-"""`idp doctor`: is this installation in order? Leaves what is looked at to idp.cli.checks."""
+"""`idp doctor`: is this installation in order? Leaves what is looked at to idp.cli.checks and checks_saml."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -48,7 +48,7 @@ def _findings(settings: "Settings") -> list["Finding"]:
     from idp.app import build_parts
     from idp.base import log
     from idp.base.errors import Misconfigured
-    from idp.cli import checks
+    from idp.cli import checks, checks_saml
     from idp.ports import StoreUnavailable
 
     log.set_up("ERROR")
@@ -61,7 +61,8 @@ def _findings(settings: "Settings") -> list["Finding"]:
     try:
         parts = build_parts(settings)
         try:
-            return [*found, *(finding for check in checks.WITH_STORE for finding in check(parts))]
+            every = (*checks.WITH_STORE, *checks_saml.CHECKS)
+            return [*found, *(finding for check in every for finding in check(parts))]
         finally:
             parts.repo.close()
     except Misconfigured as problem:

@@ -9,7 +9,8 @@ from idp.cli.common import ACTOR, Group, installation, show, when
 if TYPE_CHECKING:
     from idp.services.rotate_keys import KeyAge
 
-USES = ("id_token", "access_token", "saml")
+USES = ("id_token", "access_token", "saml", "saml_encryption")
+SAML_ALGS = {"saml": ("RS256", "ES256", "ES384"), "saml_encryption": ("RS256",)}
 ALGS = (
     "RS256",
     "PS256",
@@ -53,16 +54,25 @@ def list_keys() -> None:
 )
 def rotate(uses: tuple[Any, ...], algs: tuple[str, ...]) -> None:
     """Let the next keys sign. The old ones stay published until everything they signed has expired."""
-    if "saml" in uses and algs and "RS256" not in algs:
-        raise click.UsageError("SAML keys are RS256.")
+    saml = _saml_keys(uses, algs)
     with installation() as parts:
-        tokens = [use for use in uses if use != "saml"]
+        tokens = [use for use in uses if use not in SAML_ALGS]
         rotated = []
         if tokens or not uses:
             rotated += parts.rotation.rotate_tokens(actor=ACTOR, algs=algs, **({"uses": tokens} if tokens else {}))
-        if "saml" in uses:
-            rotated.append(parts.rotation.rotate("saml", actor=ACTOR))
+        rotated += [parts.rotation.rotate(use, alg, actor=ACTOR) for use, alg in saml]
         show([_facts(one) for one in rotated])
+
+
+def _saml_keys(uses: tuple[Any, ...], algs: tuple[str, ...]) -> list[tuple[Any, str]]:
+    """RS256 unless others are named. Raises UsageError."""
+    found = []
+    for use in SAML_ALGS.keys() & set(uses):
+        chosen = [alg for alg in algs or ("RS256",) if alg in SAML_ALGS[use]]
+        if not chosen:
+            raise click.UsageError(f"Keys for {use} are {', '.join(SAML_ALGS[use])}.")
+        found += [(use, alg) for alg in chosen]
+    return sorted(found)
 
 
 @keys.command("revoke")

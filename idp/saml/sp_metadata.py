@@ -1,35 +1,29 @@
 """What a service provider's metadata says: read, checked when it is registered, kept as a small frozen view.
 
-Leaves storing it to idp.services.manage_apps, and our own metadata to `metadata`.
+Leaves what all metadata have in common to `metadata_document`, settings and storing to idp.services, and our own metadata to
+the SAML door.
 """
 
-import re
-from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric import rsa
-from saml2 import BINDING_HTTP_POST, md
 
 from idp.base.errors import Refused
-from idp.base.net import is_loopback_url
 from idp.domain.relying import ServiceProvider
-from idp.saml import encryption, xml
-from idp.saml.names import FIELDS, NAME_ID_FORMATS, SHORT_FORMATS
-from idp.saml.signatures import BadSignature, PublicKey, public_key
-from idp.saml.views import Acs, EncryptTo, SpView
+from idp.saml import metadata_document as document
+from idp.saml.formats import CONTENT
+from idp.saml.metadata_document import BINDINGS, MAX_URI, Certified, Found, Problem, text_of, true
+from idp.saml.views import Acs, EncryptTo, Endpoint, SpView, WantedAttribute
+from idp.saml.xml import MD, Element
 
-SAML2_PROTOCOL = "urn:oasis:names:tc:SAML:2.0:protocol"
-MDUI = "urn:oasis:names:tc:SAML:metadata:ui"
-_ORDER = (
-    *("Signature", "Extensions", "KeyDescriptor", "Organization", "ContactPerson", "ArtifactResolutionService"),
-    *("SingleLogoutService", "ManageNameIDService", "NameIDFormat", "AssertionConsumerService"),
-    "AttributeConsumingService",
-)
-_AUTHORITY = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
-MAX_URI = 1024  # SAML Core 8.3.6: entity identifiers
+__all__ = ["MAX_URI", "BadMetadata", "read", "service_provider_from_metadata"]
+
+ROLE = "SPSSODescriptor"
+MAX_SERVICES = 100
+MAX_WANTED = 200
+_GCM = tuple(uri for name, uri in CONTENT.items() if name.endswith("gcm"))
 
 
 class BadMetadata(Refused):
@@ -39,187 +33,136 @@ class BadMetadata(Refused):
         super().__init__("invalid_sp_metadata", f"The metadata cannot be used: {problem}.", reason=problem)
 
 
-def service_provider_from_metadata(xml_text: bytes, now: float, **settings: str) -> ServiceProvider:
-    """A checked ServiceProvider, ready to be stored. Raises BadMetadata or Refused(invalid_sp_setting).
+def read(text: bytes, entity_id: str = "") -> SpView:
+    """entity_id: which one, where the document describes several. Raises BadMetadata. Every rule holds here, so that what
+    was registered before a rule existed is refused as well."""
+    try:
+        return view_of(document.find(text, ROLE, entity_id))
+    except Problem as problem:
+        raise BadMetadata(str(problem)) from None
 
-    settings: name, name_id_format (persistent, transient, email, unspecified or a URN), sign_response (true, false),
-    encrypt (never, when_possible, always), second_factor_required (true, false), attributes.NAME=FIELD.
+
+def view_of(found: Found) -> SpView:
+    """Raises Problem."""
+    role, notes = found.role, []
+    acs = _consumers(role)
+    signing, unusable = document.keys(role, "signing")
+    if unusable and not signing:
+        raise Problem(unusable[0])
+    signed = true(role.get("AuthnRequestsSigned"))
+    if signed and not signing:
+        raise Problem("it promises signed requests, but has no signing certificate")
+    notes += [f"a signing key is left out: {why}" for why in unusable]
+    logout = _logout(role, notes)
+    encryption, unusable = document.keys(role, "encryption")
+    notes += [f"an encryption key is left out: {why}" for why in unusable]
+    return SpView(
+        entity_id=found.entity.get("entityID") or "",
+        name=name_of(found) or urlsplit(acs[0].url).hostname or found.entity.get("entityID") or "",
+        acs=acs,
+        requests_signed=signed,
+        signing_keys=tuple(one.key for one in signing),
+        encrypt_to=_encrypt_to(encryption),
+        name_id_formats=tuple(one for f in role.findall(f"{{{MD}}}NameIDFormat") if (one := text_of(f)))[:20],
+        valid_until=found.valid_until,
+        logout=logout,
+        certificates=tuple(one.certificate for one in signing),
+        wanted=_wanted(role),
+        categories=document.categories(found.entity),
+        contacts=document.contacts(found.entity),
+        notes=tuple(notes),
+        cache_seconds=found.cache_seconds,
+    )
+
+
+def _consumers(role: Element) -> tuple[Acs, ...]:
+    """Those to which we can answer. One whose address is not good spoils all: it may be the one that is meant."""
+    services = role.findall(f"{{{MD}}}AssertionConsumerService")[:MAX_SERVICES]
+    taken = {_index(one) for one in services}
+    found = []
+    for service in services:
+        binding = BINDINGS.get(service.get("Binding") or "")
+        if binding not in ("post", "artifact"):
+            continue
+        index = _index(service)
+        if index is None:
+            taken.add(index := next(n for n in range(len(services) + 1) if n not in taken))
+        url = document.check_url((service.get("Location") or "").strip(), "an AssertionConsumerService")
+        default = service.get("isDefault")
+        found.append(Acs(url, index, None if default is None else true(default), binding))
+    if not found:
+        raise Problem("it has no AssertionConsumerService for HTTP-POST or HTTP-Artifact")
+    return tuple(found)
+
+
+def _index(service: Element) -> int | None:
+    text = (service.get("index") or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else None
+
+
+def _logout(role: Element, notes: list[str]) -> tuple[Endpoint, ...]:
+    """An address that is no good is left out: signing in does not need it."""
+    found = []
+    for service in role.findall(f"{{{MD}}}SingleLogoutService")[:MAX_SERVICES]:
+        binding = BINDINGS.get(service.get("Binding") or "")
+        if binding not in ("redirect", "post", "soap"):
+            continue
+        try:
+            url = document.check_url((service.get("Location") or "").strip(), "a SingleLogoutService")
+            answers = (service.get("ResponseLocation") or "").strip()
+            found.append(Endpoint(binding, url, document.check_url(answers, "a ResponseLocation") if answers else ""))
+        except Problem as problem:
+            notes.append(f"an address for logout is left out: {problem}")
+    return tuple(found)
+
+
+def _encrypt_to(keys: list[Certified]) -> EncryptTo | None:
+    """The first RSA key with which AES-GCM will do, else the first RSA key."""
+    usable = [
+        EncryptTo(one.certificate, one.key, tuple(m for m in one.methods if _is_content(m)))
+        for one in keys
+        if isinstance(one.key, rsa.RSAPublicKey)
+    ]
+    return next((one for one in usable if takes_gcm(one)), next(iter(usable), None))
+
+
+def takes_gcm(target: EncryptTo) -> bool:
+    return not target.methods or any(method in _GCM for method in target.methods)
+
+
+def _is_content(method: str) -> bool:
+    return "#aes" in method or "#tripledes" in method
+
+
+def _wanted(role: Element) -> tuple[WantedAttribute, ...]:
+    """Of every AttributeConsumingService; the same name once."""
+    found: dict[str, WantedAttribute] = {}
+    for one in role.findall(f"{{{MD}}}AttributeConsumingService/{{{MD}}}RequestedAttribute")[:MAX_WANTED]:
+        name = (one.get("Name") or "").strip()
+        if not 0 < len(name) <= MAX_URI or not name.isprintable():
+            continue
+        friendly = "".join(c for c in one.get("FriendlyName") or "" if c.isprintable())[:200]
+        required = true(one.get("isRequired")) or (name in found and found[name].required)
+        found[name] = WantedAttribute(name, friendly, required)
+    return tuple(found.values())
+
+
+def name_of(found: Found) -> str:
+    """For people; empty when it says none."""
+    services = found.role.findall(f"{{{MD}}}AttributeConsumingService/{{{MD}}}ServiceName")
+    return document.display_name(found.role) or document.in_english(services) or document.organisation(found.entity)
+
+
+# ---------------------------------------------------------------- to be registered
+
+
+def service_provider_from_metadata(xml_text: bytes, now: float, **settings: Any) -> ServiceProvider:
+    """As it is to be stored. settings: fields of it, with which check_sp of idp.services has to agree.
+
+    Raises BadMetadata.
     """
     view = read(xml_text)
     if view.valid_until is not None and view.valid_until <= now:
         raise BadMetadata("its validUntil is in the past")
     sp = ServiceProvider(id=view.entity_id, name=view.name, metadata=xml_text.decode("utf-8-sig"), created_at=now)
-    sp = _with_settings(sp, settings)
-    if sp.encrypt == "always" and view.encrypt_to is None:
-        raise BadMetadata("encryption is demanded, but it has no RSA encryption certificate for AES-GCM")
-    return sp
-
-
-def read(text: bytes) -> SpView:
-    """Raises BadMetadata. Every rule holds here, so that what was registered before a rule existed is refused as well."""
-    try:
-        root = xml.bounded(text, xml.MAX_METADATA_BYTES)
-        _into_schema_order(root)
-        xml.validate(root, xml.METADATA)
-        entity = md.entity_descriptor_from_string(xml.canonical(root))
-    except xml.BadXml as error:
-        raise BadMetadata(str(error)) from None
-    if entity is None:
-        raise BadMetadata("it does not describe one single entity (EntityDescriptor)")
-    _check_entity_id(entity.entity_id)
-    roles = [
-        r for r in entity.spsso_descriptor or [] if SAML2_PROTOCOL in (r.protocol_support_enumeration or "").split()
-    ]
-    if len(roles) != 1:
-        raise BadMetadata("it does not hold exactly one SPSSODescriptor for SAML 2.0")
-    return _view(entity, roles[0])
-
-
-def _into_schema_order(root: Any) -> None:
-    """Several libraries write the parts of a role in an order of their own (NameIDFormat before SingleLogoutService)."""
-    for role in root.iter(f"{{{xml.MD}}}SPSSODescriptor"):
-        role[:] = sorted(role, key=lambda part: _ORDER.index(name) if (name := _local(part)) in _ORDER else -1)
-
-
-def _local(part: Any) -> str:
-    return part.tag.rpartition("}")[2] if isinstance(part.tag, str) else ""
-
-
-def _view(entity: Any, role: Any) -> SpView:
-    acs = tuple(_acs(service) for service in role.assertion_consumer_service if service.binding == BINDING_HTTP_POST)
-    if not acs:
-        raise BadMetadata("it has no AssertionConsumerService for HTTP-POST")
-    signing = tuple(_key(c) for k in role.key_descriptor or [] if k.use in (None, "signing") for c in _certificates(k))
-    signed = (role.authn_requests_signed or "").strip() in ("true", "1")
-    if signed and not signing:
-        raise BadMetadata("it promises signed requests, but has no signing certificate")
-    ends = [_instant(value) for value in (entity.valid_until, role.valid_until) if value]
-    return SpView(
-        entity_id=entity.entity_id,
-        name=_name(role) or urlsplit(acs[0].url).hostname or entity.entity_id,
-        acs=acs,
-        requests_signed=signed,
-        signing_keys=signing,
-        encrypt_to=_encrypt_to(role),
-        name_id_formats=tuple((f.text or "").strip() for f in role.name_id_format or []),
-        valid_until=min(ends) if ends else None,
-    )
-
-
-def _check_entity_id(entity_id: str) -> None:
-    if not entity_id or len(entity_id) > MAX_URI or any(not ("!" <= c <= "~") for c in entity_id):
-        raise BadMetadata("its entityID is not a URI of at most 1024 characters")
-
-
-def _acs(service: Any) -> Acs:
-    url = (service.location or "").strip()
-    check_post_url(url)
-    marked = {"true": True, "1": True, "false": False, "0": False}.get((service.is_default or "").strip())
-    return Acs(url, int(service.index), marked)
-
-
-def check_post_url(url: str) -> None:
-    """Where we let a browser post an assertion: https, or http on loopback; never javascript:. Raises BadMetadata."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise BadMetadata("an AssertionConsumerService is not a URL") from None
-    if any(not ("!" <= c <= "~") or c in '"<>\\^`{|}' for c in url) or len(url) > MAX_URI:
-        raise BadMetadata("an AssertionConsumerService holds characters that a URL cannot have")
-    if not _AUTHORITY.fullmatch(parts.netloc.rpartition("@")[2]):  # it becomes part of our Content-Security-Policy
-        raise BadMetadata("an AssertionConsumerService has a host that is none")
-    if "#" in url or parts.username is not None or not parts.hostname:
-        raise BadMetadata("an AssertionConsumerService has a fragment, a user name or no host")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback_url(url)):
-        raise BadMetadata("an AssertionConsumerService is neither https nor http on a loopback address")
-
-
-def _certificates(descriptor: Any) -> list[str]:
-    data = descriptor.key_info.x509_data or [] if descriptor.key_info is not None else []
-    return ["".join((c.text or "").split()) for d in data for c in _many(d.x509_certificate)]
-
-
-def _many(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value] if value is not None else []
-
-
-def _key(certificate: str) -> PublicKey:
-    try:
-        return public_key(certificate)
-    except BadSignature as error:
-        raise BadMetadata(str(error)) from None
-
-
-def _encrypt_to(role: Any) -> EncryptTo | None:
-    """The first encryption key that we can use: RSA, and AES-GCM unless the metadata lists other methods only."""
-    for descriptor in role.key_descriptor or []:
-        if descriptor.use not in (None, "encryption"):
-            continue
-        listed = [m.algorithm for m in descriptor.encryption_method or []]
-        content = [m for m in listed if m in encryption.KEY_BYTES] or (
-            [] if _names_content(listed) else [encryption.AES256_GCM]
-        )
-        for certificate in _certificates(descriptor):
-            key = _key(certificate)
-            if content and isinstance(key, rsa.RSAPublicKey):
-                return EncryptTo(certificate, key, tuple(content))
-    return None
-
-
-def _names_content(methods: list[str]) -> bool:
-    return any("#aes" in m or "#tripledes" in m for m in methods)
-
-
-def _instant(text: str) -> float:
-    try:
-        at = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise BadMetadata("a validUntil is not a date") from None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-
-
-def _name(role: Any) -> str | None:
-    """mdui:DisplayName, the English one if there are several."""
-    extensions = role.extensions.extension_elements if role.extensions is not None else []
-    names = [
-        n for e in extensions if (e.namespace, e.tag) == (MDUI, "UIInfo") for n in e.find_children("DisplayName", MDUI)
-    ]
-    names.sort(key=lambda n: n.attributes.get("{http://www.w3.org/XML/1998/namespace}lang") != "en")
-    return " ".join((names[0].text or "").split())[:200] if names else None
-
-
-def _with_settings(sp: ServiceProvider, settings: Mapping[str, str]) -> ServiceProvider:
-    attributes: dict[str, str] = {}
-    for key, value in settings.items():
-        if key.startswith("attributes."):
-            attributes[key.removeprefix("attributes.")] = _one_of(key, value, FIELDS)
-        elif key == "name":
-            sp = replace(sp, name=" ".join(value.split())[:200] or sp.name)
-        elif key == "name_id_format":
-            sp = replace(sp, name_id_format=SHORT_FORMATS.get(value) or _one_of(key, value, NAME_ID_FORMATS))
-        elif key == "encrypt":
-            allowed = ("never", "when_possible", "always")
-            encrypt = cast(Literal["never", "when_possible", "always"], _one_of(key, value, allowed))
-            sp = replace(sp, encrypt=encrypt)
-        elif key == "sign_response":
-            sp = replace(sp, sign_response=_boolean(key, value))
-        elif key == "second_factor_required":
-            sp = replace(sp, second_factor_required=_boolean(key, value))
-        else:
-            raise _bad_setting(key, "there is no setting of this name")
-    return replace(sp, attributes=attributes)
-
-
-def _boolean(key: str, value: str) -> bool:
-    return _one_of(key, str(value).lower(), ("true", "false", "yes", "no", "1", "0")) in ("true", "yes", "1")
-
-
-def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise _bad_setting(key, f"use one of {', '.join(allowed)}")
-    return value
-
-
-def _bad_setting(key: str, why: str) -> Refused:
-    return Refused("invalid_sp_setting", f"{key}: {why}.")
+    return replace(sp, **settings)
