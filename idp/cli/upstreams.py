@@ -16,7 +16,7 @@ _settings = click.option(
     "more",
     multiple=True,
     metavar="KEY=VALUE",
-    help="A setting; secrets also as KEY=file:PATH or KEY=env:NAME.",
+    help="A setting; secrets also as KEY=file:PATH or KEY=env:NAME, metadata as KEY=@PATH.",
 )
 
 
@@ -32,10 +32,12 @@ def upstream() -> None:
 )
 @_settings
 def add(kind: str, provider_id: str, more: tuple[str, ...]) -> None:
-    """Add an upstream provider; prints the redirect URI to register there.
+    """Add an upstream provider; prints what to register there.
 
-    Example: idp upstream add oidc --id corporate --set label="Corporate login" --set issuer=https://login.example.org
+    Examples: idp upstream add oidc --id corporate --set label="Corporate login" --set issuer=https://login.example.org
     --set client_id=sheaf --set client_secret=file:secret.txt
+
+    idp upstream add saml --id campus --set metadata_url=https://login.example.edu/idp/shibboleth
     """
     from idp.cli.fields import pairs
     from idp.upstream.parse import new_provider
@@ -44,7 +46,10 @@ def add(kind: str, provider_id: str, more: tuple[str, ...]) -> None:
     with installation() as parts:
         wanted = new_provider(kind, provider_id, pairs(more), parts.clock())
         made = parts.upstreams.add(wanted, secrets=secret_fields(kind), actor=ACTOR)
-        show(_facts(parts, made), _text(parts, made))
+        notes = _notes(parts, made)
+        show(
+            {**_facts(parts, made), "notes": notes}, "\n".join([_text(parts, made), *(f"Note: {one}" for one in notes)])
+        )
 
 
 @upstream.command("list")
@@ -128,21 +133,45 @@ def _summary(one: "UpstreamProvider") -> dict[str, Any]:
 
 
 def _facts(parts: "Parts", one: "UpstreamProvider") -> dict[str, Any]:
-    from idp.upstream.registry import secret_fields
+    from idp.upstream.registry import file_fields, secret_fields
 
-    hidden = secret_fields(one.kind)
-    settings = {name: "(secret)" if name in hidden else value for name, value in one.settings.items()}
+    hidden, files = secret_fields(one.kind), file_fields(one.kind)
+    settings = {
+        name: "(secret)" if name in hidden else f"({len(value)} characters)" if name in files else value
+        for name, value in one.settings.items()
+    }
     return {
         **_summary(one),
         "may_create": one.may_create,
         "create_domains": list(one.create_domains),
         "trusted_domains": list(one.trusted_domains),
         "settings": settings,
-        "redirect_uri": f"{parts.installation.issuer}/upstream/{one.id}/callback",
+        **_addresses(parts, one),
         "created_at": when(one.created_at),
     }
 
 
+def _notes(parts: "Parts", one: "UpstreamProvider") -> list[str]:
+    """What would otherwise be found out by the first sign-in that fails."""
+    from idp.base.errors import Refused
+
+    try:
+        notes: list[str] = getattr(parts.kinds.open(one), "notes", list)()
+    except Refused as refused:
+        return [f"It cannot be used yet: {refused.reason}."]
+    return notes
+
+
+def _addresses(parts: "Parts", one: "UpstreamProvider") -> dict[str, str]:
+    """Ours, for the upstream's administrator."""
+    base = f"{parts.installation.issuer}/upstream/{one.id}"
+    if one.kind in ("saml", "adfs"):
+        return {"entity_id": f"{base}/metadata", "sp_metadata": f"{base}/metadata", "acs": f"{base}/acs"}
+    return {"redirect_uri": f"{base}/callback"}
+
+
 def _text(parts: "Parts", one: "UpstreamProvider") -> str:
-    uri = f"{parts.installation.issuer}/upstream/{one.id}/callback"
-    return f"{one.label} ({one.kind}) is added. Register this redirect URI there:\n{uri}"
+    ours = _addresses(parts, one)
+    if "sp_metadata" in ours:
+        return f"{one.label} ({one.kind}) is added. Give this metadata of ours to it:\n{ours['sp_metadata']}"
+    return f"{one.label} ({one.kind}) is added. Register this redirect URI there:\n{ours['redirect_uri']}"

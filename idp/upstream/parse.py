@@ -13,10 +13,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 
 from idp.base.errors import Refused
 from idp.domain.upstream import UpstreamProvider
-from idp.upstream.registry import secret_fields, settings_model
+from idp.upstream.registry import file_fields, secret_fields, settings_model
 from idp.upstream.words import nearest, words
 
 MAX_SECRET_BYTES = 65_536
+MAX_FILE_BYTES = 1_048_576
 
 
 def domains(value: object) -> object:
@@ -70,8 +71,8 @@ def parse_settings(
     stored: Mapping[str, Any] | None = None,
     env: Mapping[str, str] = os.environ,
 ) -> Parsed:
-    """Check and convert. `stored`: the settings so far, for a change. A secret may be given as `env:NAME` or `file:PATH`:
-    it is read now, once.
+    """Check and convert. `stored`: the settings so far, for a change. A secret may be given as `env:NAME` or `file:PATH`, a
+    document as `@PATH` or `file:PATH`: it is read now, once.
 
     Raises Refused(unknown_upstream_kind | unknown_setting | invalid_setting), which name the setting, never its value.
     """
@@ -81,6 +82,9 @@ def parse_settings(
     for name in secret_fields(kind):
         if name in given:
             given[name] = _secret(name, given[name], env)
+    for name in file_fields(kind):
+        if name in given:
+            given[name] = _document(name, given[name])
     common = _validated(Common, {key: value for key, value in pairs.items() if key in Common.model_fields})
     settings = _validated(model, {**(stored or {}), **given})
     return Parsed(common, {key: value for key, value in settings.items() if key in given})
@@ -141,11 +145,22 @@ def _secret(name: str, text: str, env: Mapping[str, str]) -> str:
         return found
     if not text.startswith("file:"):
         return text
+    return _file(name, text.removeprefix("file:"), MAX_SECRET_BYTES)
+
+
+def _document(name: str, text: str) -> str:
+    for mark in ("@", "file:"):
+        if text.startswith(mark):
+            return _file(name, text.removeprefix(mark), MAX_FILE_BYTES)
+    return text
+
+
+def _file(name: str, path: str, limit: int) -> str:
     try:
-        with Path(text.removeprefix("file:")).open("rb") as file:
-            content = file.read(MAX_SECRET_BYTES + 1).decode().strip()
-    except (OSError, UnicodeDecodeError):
+        with Path(path).open("rb") as file:
+            content = file.read(limit + 1).decode("utf-8-sig").strip()
+    except (OSError, ValueError):
         raise Refused("invalid_setting", f"Setting {name}: the file cannot be read.") from None
-    if not content or len(content) > MAX_SECRET_BYTES:
+    if not content or len(content) > limit:
         raise Refused("invalid_setting", f"Setting {name}: the file is empty or too large.")
     return content

@@ -44,6 +44,13 @@ def secret_fields(kind: str) -> tuple[str, ...]:
     return tuple(name for name, field in settings_model(kind).model_fields.items() if field.annotation is SecretStr)
 
 
+@lru_cache(maxsize=64)
+def file_fields(kind: str) -> tuple[str, ...]:
+    """Names of the settings that hold a whole document and may be given as a file."""
+    found = settings_model(kind).model_fields.items()
+    return tuple(name for name, field in found if (field.json_schema_extra or {}).get("file"))  # type: ignore[union-attr]
+
+
 def _module(kind: str) -> ModuleType:
     if kind not in kinds():
         hint = nearest(kind, kinds())

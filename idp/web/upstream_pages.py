@@ -16,7 +16,8 @@ from idp.http.browser import browser_digest, current_session
 from idp.http.own_pages import recently_signed_in
 from idp.http.parts import parts
 from idp.http.render import page, speak
-from idp.http.security import check_csrf
+from idp.http.security import allow_form_target, check_csrf
+from idp.web.upstream_saml import arrive, arrives_by_post, note_departure, origin_of
 
 bp = Blueprint("upstream", __name__)
 
@@ -42,8 +43,10 @@ def callback(provider_id: str) -> Response:
     """The upstream's answer: tied to a departure of this provider, to this browser, and good once."""
     services = parts()
     provider = services.upstreams.enabled(provider_id)
-    params = _params()
-    departure = services.departures.find(params.get("state", ""), provider.id)
+    kind = services.kinds.open(provider)
+    by_post = arrives_by_post(kind)
+    params = services.departures.arrival(request.args.get("arrival", ""), provider.id) if by_post else _params()
+    departure = services.departures.find(params.get("RelayState" if by_post else "state", ""), provider.id)
     attempt = services.sign_in.load(departure.handle, browser_digest())
     speak(attempt.wants.language)
     g.sheaf_back = _way_back(departure.handle, attempt)
@@ -52,8 +55,7 @@ def callback(provider_id: str) -> Response:
     if not attempt.linking:
         _must_be_for_sign_in(provider)
     services.departures.take(departure)
-    kind = services.kinds.open(provider)
-    identity = kind.arrive(provider, callback_url(provider.id), params, departure.remembered)
+    identity = arrive(kind, provider, params, departure.remembered)
     if attempt.linking:
         services.sign_in.link_more(attempt, current_session(), identity)
     else:
@@ -98,8 +100,17 @@ def _leave(handle: str, attempt: LoginAttempt, provider: UpstreamProvider) -> Re
     hint = attempt.wants.login_hint if attempt.front_door != "account" else None
     # An app that says how old a proof may be does not mean how long ago the upstream let this browser through.
     force = attempt.wants.force or attempt.wants.max_age is not None
-    departure = services.kinds.open(provider).depart(provider, callback_url(provider.id), force=force, login_hint=hint)
+    kind = services.kinds.open(provider)
+    departure = kind.depart(provider, callback_url(provider.id), force=force, login_hint=hint)
     services.departures.begin(handle, attempt, provider.id, departure.remembered)
+    note_departure(provider, departure)
+    if departure.form is not None:
+        # Browsers hold form-action against every hop that follows, and upstreams send people on to hosts nobody here knows.
+        allow_form_target(origin_of(departure.url))
+        allow_form_target("https:")
+        return make_response(
+            page("form_post.html", action=departure.url, fields=departure.form, app_name=provider.label)
+        )
     # Not a redirect: browsers hold the form's CSP form-action against every hop that follows it, and upstreams send people
     # on to hosts that nobody here knows. A page that moves on by itself begins a navigation of its own.
     response = make_response(page("leaving.html", url=departure.url, label=provider.label))

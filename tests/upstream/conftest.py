@@ -23,6 +23,15 @@ from tests.support.clock import FakeClock
 from tests.support.quick import SEAL_KEY_TEXT, quick
 from tests.upstream.browser import PASSWORD, Browser, code
 from tests.upstream.openid_double import CLIENT_ID, CLIENT_SECRET, MISSING, OpenIdDouble
+from tests.upstream.saml_browser import (  # noqa: F401  (fixtures)
+    add_saml,
+    idp,
+    our_certificate,
+    refused_as,
+    refused_for,
+    set_settings,
+    way,
+)
 
 BROWSER = ids.digest("this browser")
 CALLBACK = "https://sheaf.example/upstream/corp/callback"

@@ -3,11 +3,13 @@
 The suite that runs on every kind is test_every_kind.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from idp.ports import Departure
 from tests.upstream.openid_double import CLIENT_ID, CLIENT_SECRET, MISSING, OpenIdDouble
+from tests.upstream.saml_answer import status
+from tests.upstream.saml_double import WS_FEDERATION, SamlDouble
 
 
 class Double(Protocol):
@@ -16,11 +18,11 @@ class Double(Protocol):
 
     def settings(self) -> dict[str, str]: ...
 
-    def come_back(self, departure: Departure, subject: str) -> dict[str, str]: ...
+    def come_back(self, departure: Departure, subject: str) -> Mapping[str, str]: ...
 
     def other_state(self, params: Mapping[str, str]) -> dict[str, str]: ...
 
-    def say_no(self, params: Mapping[str, str]) -> dict[str, str]: ...
+    def say_no(self, params: Mapping[str, str]) -> Mapping[str, str]: ...
 
     def answer_expired(self) -> None: ...
 
@@ -70,4 +72,82 @@ class OidcDouble:
         self.provider.close()
 
 
-DOUBLES: dict[str, type[Double]] = {"oidc": OidcDouble}
+class Posted(Mapping[str, str]):
+    """What a browser brings back, written when it is first read: lies that are told until then are in it."""
+
+    def __init__(self, provider: SamlDouble, departure: Departure, subject: str) -> None:
+        self._made = lambda: provider.respond(departure, subject)
+        self.provider = provider
+        self.departure = departure
+        self._fields: dict[str, str] = {}
+
+    def _written(self) -> dict[str, str]:
+        self._fields = self._fields or self._made()
+        return self._fields
+
+    def __getitem__(self, name: str) -> str:
+        return self._written()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._written())
+
+    def __len__(self) -> int:
+        return len(self._written())
+
+
+class SamlCounterpart:
+    def __init__(self, clock) -> None:
+        self.provider = SamlDouble(clock)
+
+    def settings(self) -> dict[str, str]:
+        return {"metadata_url": self.provider.metadata_url}
+
+    def come_back(self, departure: Departure, subject: str) -> Mapping[str, str]:
+        return Posted(self.provider, departure, subject)
+
+    def other_state(self, params: Mapping[str, str]) -> dict[str, str]:
+        return {**params, "RelayState": "x" * 43}
+
+    def say_no(self, params: Mapping[str, str]) -> Mapping[str, str]:
+        assert isinstance(params, Posted)
+        return self.provider.respond(params.departure, status=status("Responder", "AuthnFailed"))
+
+    def answer_expired(self) -> None:
+        self.provider.lies = {"not_on_or_after": -3600.0, "confirmed_until": -3600.0}
+
+    def answer_for_another_audience(self) -> None:
+        self.provider.lies = {"audience": "https://another.example/sp"}
+
+    def answer_from_another_issuer(self) -> None:
+        self.provider.lies = {"issuer": "https://evil.example", "response_issuer": "https://evil.example"}
+
+    def answer_without_subject(self) -> None:
+        self.provider.lies = {"name_id": None}
+
+    def answer_unsigned(self) -> None:
+        self.provider.lies = {"sign": ()}
+
+    def close(self) -> None:
+        self.provider.close()
+
+
+class AdfsCounterpart(SamlCounterpart):
+    """Metadata with roles of WS-Federation, and claims instead of a NameID."""
+
+    def __init__(self, clock) -> None:
+        super().__init__(clock)
+        self.provider.extra = WS_FEDERATION
+
+    def settings(self) -> dict[str, str]:
+        return {**super().settings(), "subject_attribute": "upn"}
+
+    def come_back(self, departure: Departure, subject: str) -> Mapping[str, str]:
+        self.provider.lies = {"name_id": None, "attributes": {UPN: (subject,)}}
+        return Posted(self.provider, departure, subject)
+
+    def answer_without_subject(self) -> None:
+        self.provider.lies = {"name_id": None}
+
+
+UPN = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"
+DOUBLES: dict[str, type[Double]] = {"oidc": OidcDouble, "saml": SamlCounterpart, "adfs": AdfsCounterpart}
