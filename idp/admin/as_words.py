@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from idp.admin.client_json import KEYS, defaults
+from idp.admin.json_values import to_json
 from idp.admin.names import api_path_of
 from idp.domain.metadata import DEVICE, EXCHANGE, JWT_BEARER
 
@@ -79,7 +80,7 @@ def _json(name: str, value: Any) -> Any:
             return json.loads(value)
         except (ValueError, RecursionError):  # half typed
             return value
-    return list(value) if isinstance(value, tuple) else value
+    return to_json(value)
 
 
 def _joined(words: Iterable[str]) -> str:

@@ -6,11 +6,10 @@ Leaves whether the values make sense to idp.services.check_client.
 import json
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import UTC, datetime
 from functools import cache
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
+from idp.admin.json_values import from_json, is_same, moment, to_json
 from idp.base.errors import Refused
 from idp.domain.metadata import SECRET_FIELDS, bad
 from idp.domain.relying import Client
@@ -49,7 +48,7 @@ def read(document: Mapping[str, Any], before: Client | None = None) -> dict[str,
             found[name] = _in(name, value)
         elif name not in OURS:
             raise Refused("unknown_field", f"There is no field {name[:100]!r}. See: idp client show --json ID")
-        elif name not in known or not _same(value, known[name]):
+        elif name not in known or not is_same(value, known[name]):
             raise Refused("read_only_field", f"{name} is not for you to set; leave it out.")
     return found
 
@@ -60,48 +59,17 @@ def defaults() -> dict[str, Any]:
     return {name: getattr(blank, name) for name in SETTABLE if name != "name"}
 
 
-def moment(seconds: float | None) -> str | None:
-    """Epoch seconds as ISO 8601 in UTC."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _same(value: object, known: object) -> bool:
-    return type(value) is type(known) and value == known
-
-
 def _out(name: str, value: Any) -> Any:
     if name == KEYS and value is not None:
         return json.loads(value)
-    return list(value) if isinstance(value, tuple) else value
+    return to_json(value)
 
 
 def _in(name: str, value: Any) -> Any:
     """Raises Refused(invalid_client_metadata | invalid_redirect_uri)."""
     if name == KEYS:
         return _keys(value)
-    return _of_type(name, value, hints()[name])
-
-
-def _of_type(name: str, value: Any, wanted: Any) -> Any:
-    origin, inner = get_origin(wanted), get_args(wanted)
-    if origin in (Union, UnionType):
-        if value is None:
-            return None
-        return _of_type(name, value, next(one for one in inner if one is not NoneType))
-    if origin is tuple:
-        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-            raise bad(name, "it must be an array of strings")
-        return tuple(dict.fromkeys(value))
-    if origin is Literal:
-        if not isinstance(value, str) or value not in inner:
-            raise bad(name, f"it must be one of {', '.join(map(repr, inner))}")
-        return value
-    if type(value) is not wanted:
-        raise bad(name, _MUST[wanted])
-    return value
-
-
-_MUST = {str: "it must be a string", int: "it must be a whole number", bool: "it must be true or false"}
+    return from_json(name, value, hints()[name], bad)
 
 
 def _keys(value: Any) -> str | None:

@@ -10,6 +10,7 @@ from flask import make_response
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
+from idp.admin import sp_fields
 from idp.admin.fields import BY_NAME
 from idp.admin.names import client_id_of
 from idp.base.errors import Refused
@@ -19,8 +20,10 @@ from idp.domain.relying import Client
 from idp.http.forms import Problem
 from idp.http.parts import parts
 from idp.http.render import page, text
+from idp.http.security import form_field
 
 BAD_METADATA = ("invalid_client_metadata", "invalid_redirect_uri")
+BAD_SETTING = ("invalid_sp_setting", "invalid_sp_metadata")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,17 @@ def badges(client: Any) -> list[Badge]:
 
 def wrong_field(problem: Problem | None) -> str:
     """The field that a refusal is about, as it begins with its name; empty for none."""
-    if problem is None or problem.code not in BAD_METADATA:
+    if problem is None or problem.code not in (*BAD_METADATA, *BAD_SETTING):
         return "client_id" if problem is not None and problem.code == "client_taken" else ""
     name = str(problem.sentence).partition(":")[0]
-    return "client_id" if name == "id" else name if name in BY_NAME else ""
+    known = sp_fields.BY_NAME if problem.code in BAD_SETTING else BY_NAME
+    return "client_id" if name == "id" else name if name in known else ""
+
+
+def check_typed_name(name: str) -> None:
+    """Whoever removes an app types its name. Raises Refused(missing_field | not_its_name)."""
+    if form_field("name", limit=400).strip() != name.strip():
+        raise Refused("not_its_name", "That is not its name. Nothing was removed.")
 
 
 def shown(template: str, problem: Problem | None = None, **values: object) -> Response:

@@ -1,7 +1,7 @@
 """Every field of an app that a form shows: in which section, of what kind, with which choices. Pure.
 
-A test makes sure that each settable field of Client stands in exactly one section. Leaves reading and showing values to
-forms, and words to the catalogue (`field.<name>`, `field.<name>_why`).
+A test makes sure that each settable field of Client stands in exactly one section. Leaves those of service providers to
+sp_fields, reading and showing values to forms, and words to the catalogue (`field.<name>`, `field.<name>_why`).
 """
 
 from dataclasses import dataclass
@@ -17,16 +17,27 @@ from idp.domain.metadata import (
     TLS_SUBJECTS,
 )
 
-# line: text; lines, words: lists, one a line or between blanks; limit: a list, or `*` for no limit; keys: a JWK set.
-Kind = Literal["line", "number", "flag", "choice", "ticks", "lines", "words", "limit", "keys"]
+# line: text; lines, words: lists, one a line or between blanks; limit: a list, or `*` for no limit; keys: a JWK set;
+# pairs, globs, values: tables, see `tables`.
+Kind = Literal[
+    "line", "number", "flag", "choice", "ticks", "lines", "words", "limit", "keys", "pairs", "globs", "values"
+]
 UNSET = ""  # the choice of a field that is not used
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
+    """sp: of a ServiceProvider, not of a Client."""
+
     name: str
     kind: Kind = "line"
     choices: tuple[str, ...] = ()
+    sp: bool = False
+
+    @property
+    def words(self) -> str:
+        """Its key in the text catalogue."""
+        return f"sp_field.{self.name}" if self.sp else f"field.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,12 @@ class Section:
     name: str
     first: tuple[Field, ...]
     more: tuple[Field, ...]
+    sp: bool = False
+
+    @property
+    def words(self) -> str:
+        """The key of its title in the text catalogue."""
+        return f"{'sp_section' if self.sp else 'section'}.{self.name.replace('-', '_')}"
 
     @property
     def fields(self) -> tuple[Field, ...]:

@@ -1,6 +1,8 @@
-"""Values of fields as a form has them, and back: text areas, ticks and choices on one side, fields of Client on the other.
+"""Values of fields as a form has them, and back: text areas, ticks and choices on one side, fields of Client and
+ServiceProvider on the other.
 
-Leaves which fields there are to fields, and whether values make sense to idp.services.check_client.
+Leaves which fields there are to fields and sp_fields, tables to tables, and whether values make sense to
+idp.services.check_client and check_sp.
 """
 
 import json
@@ -10,11 +12,13 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from idp.admin import tables
 from idp.admin.fields import UNSET, Field
 from idp.base.errors import Refused
 from idp.domain.metadata import bad
-from idp.domain.relying import Client
+from idp.domain.relying import Client, ServiceProvider
 from idp.http.security import form_field
+from idp.services import check_sp
 
 LONGEST_LINE = 2100
 LONGEST_LIST = 210_000  # 100 addresses
@@ -37,7 +41,7 @@ class Shown:
 def read(form: MultiDict[str, str], fields: Iterable[Field]) -> dict[str, Any]:
     """Every one of the fields; what the form lacks is refused, but for ticks, which browsers leave out.
 
-    Raises Refused(missing_field | repeated_field | field_too_long | invalid_client_metadata).
+    Raises Refused(missing_field | repeated_field | field_too_long | invalid_client_metadata | invalid_sp_setting).
     """
     return {field.name: _read(form, field) for field in fields}
 
@@ -55,7 +59,7 @@ def _read(form: MultiDict[str, str], field: Field) -> Any:
 def _limit(field: Field) -> int:
     if field.kind == "keys":
         return LONGEST_KEYS
-    return LONGEST_LIST if field.kind in ("lines", "words", "limit") else LONGEST_LINE
+    return LONGEST_LIST if field.kind in ("lines", "words", "limit", *tables.READERS) else LONGEST_LINE
 
 
 def _ticked(form: MultiDict[str, str], name: str) -> bool:
@@ -71,9 +75,15 @@ def _value(field: Field, text: str) -> Any:
         return tuple(dict.fromkeys(text.split()))
     if field.kind == "lines":
         return _lines(text)
+    if field.kind in tables.READERS:
+        return tables.READERS[field.kind](field.name, text)
     if field.kind == "choice" and text not in field.choices:
-        raise bad(field.name, "this is none of its values")
-    return text if text or not _optional(field.name) else None
+        raise _bad(field, "this is none of its values")
+    return text if text or default_of(field) is not None else None
+
+
+def _bad(field: Field, why: str) -> Refused:
+    return check_sp.bad(field.name, why) if field.sp else bad(field.name, why)
 
 
 def _lines(text: str) -> tuple[str, ...]:
@@ -84,12 +94,12 @@ def _number(field: Field, text: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 12):
-        raise bad(field.name, "it is a whole number of seconds")
+        raise _bad(field, "it is a whole number of seconds")
     return int(text)
 
 
-def shown(client: Client, field: Field) -> Shown:
-    return given(field, getattr(client, field.name))
+def shown(app: Client | ServiceProvider, field: Field) -> Shown:
+    return given(field, getattr(app, field.name))
 
 
 def given(field: Field, value: Any) -> Shown:
@@ -118,15 +128,14 @@ def _text(field: Field, value: Any) -> str:
         return " ".join(value)
     if field.kind in ("lines", "limit"):
         return "\n".join(value)
+    if field.kind in tables.WRITERS:
+        return tables.WRITERS[field.kind](value)
     return json.dumps(json.loads(value), indent=2) if field.kind == "keys" else str(value)
 
 
 def default_of(field: Field) -> Any:
-    return getattr(_BLANK, field.name)
-
-
-def _optional(name: str) -> bool:
-    return getattr(_BLANK, name) is None
+    return getattr(_BLANK_SP if field.sp else _BLANK, field.name)
 
 
 _BLANK = Client(id="", name="", created_at=0.0)
+_BLANK_SP = ServiceProvider(id="", name="", metadata="")

@@ -1,13 +1,14 @@
-"""The name of an app in an address of ours: its client id where that is plain, else an encoded form. Pure.
+"""The name of an app in an address of ours: its client id or entityID where that is plain, else an encoded form. Pure.
 
-Client ids may hold anything printable, `/` and `?` too: `https://app.example.org` is one that people like.
+Client ids may hold anything printable, `/` and `?` too: `https://app.example.org` is one that people like, and entityIDs are
+hardly ever anything else.
 """
 
 import base64
 import re
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
-_OURS = frozenset({"new"})  # addresses beside those of apps
+_OURS = frozenset({"new", "federations"})  # addresses beside those of apps
 _ENCODED = "~"
 
 
@@ -36,3 +37,11 @@ def path_of(client_id: str, page: str = "") -> str:
 
 def api_path_of(client_id: str) -> str:
     return f"/admin/api/clients/{name_of(client_id)}"
+
+
+def sp_path_of(entity_id: str, page: str = "") -> str:
+    return f"/admin/saml/{name_of(entity_id)}{page and '/'}{page}"
+
+
+def sp_api_path_of(entity_id: str, page: str = "") -> str:
+    return f"/admin/api/service-providers/{name_of(entity_id)}{page and '/'}{page}"

@@ -4,20 +4,16 @@ Leaves registering one to new_pages, its secret to secret_pages, trying it to tr
 and audit to idp.services.manage_apps.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from flask import Blueprint, redirect, request
-from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from idp.admin import as_words, forms
 from idp.admin.changes import changed_client
-from idp.admin.common import BAD_METADATA, badges, find, shown
-from idp.admin.fields import BY_SECTION, SECTIONS, UNSET, Field, Section
+from idp.admin.common import BAD_METADATA, badges, check_typed_name, find, shown
+from idp.admin.editing import changed_fields, default_words, in_question, section_of, version_field
+from idp.admin.fields import BY_SECTION, SECTIONS, Section
 from idp.admin.names import path_of
 from idp.admin.secret_pages import secret_page
-from idp.base.errors import Refused
 from idp.base.secret import Secret
 from idp.domain.metadata import has_secret
 from idp.domain.profile import weak_points
@@ -26,13 +22,11 @@ from idp.http.forms import Problem, attempted
 from idp.http.own_pages import administrator, recent_administrator
 from idp.http.parts import parts
 from idp.http.render import text
-from idp.http.security import check_csrf, form_field
-from idp.services.manage_apps import changed_meanwhile
+from idp.http.security import check_csrf
 
 bp = Blueprint("admin", __name__)
 
 LIST_PATH = "/admin/clients"
-_OF_INSTALLATION = ("access_token_seconds", "id_token_seconds", "refresh_token_seconds")
 
 
 @bp.get("/admin")
@@ -61,7 +55,7 @@ def one_app(name: str) -> Response:
         weak=weak_points(client),
         has_secret=has_secret(client),
         overlap=old_secret_works(client),
-        sections=[(section, _changed_fields(client, section)) for section in SECTIONS],
+        sections=[(section, changed_fields(client, section)) for section in SECTIONS],
         saved=request.args.get("saved") == "1",
     )
 
@@ -70,19 +64,13 @@ def old_secret_works(client: Client) -> bool:
     return client.old_secret_until is not None and client.old_secret_until > parts().clock()
 
 
-def _changed_fields(client: Client, section: Section) -> list[tuple[Field, str]]:
-    """Those that are not as by default, with their values in words."""
-    found = [forms.shown(client, field) for field in section.fields]
-    return [(one.field, in_words(one.field, getattr(client, one.field.name))) for one in found if one.changed]
-
-
 # ---------------------------------------------------------------- changing it
 
 
 @bp.get("/admin/clients/<name>/edit/<section>")
 def edit_page(name: str, section: str) -> Response:
     recent_administrator(request.path)
-    client, chosen = find(name), _section(section)
+    client, chosen = find(name), section_of(BY_SECTION, section)
     return _edit_page(client, chosen, [forms.shown(client, field) for field in chosen.fields], client.version)
 
 
@@ -90,7 +78,7 @@ def edit_page(name: str, section: str) -> Response:
 def edit(name: str, section: str) -> Response:
     check_csrf()
     user = recent_administrator(request.path)
-    client, chosen = find(name), _section(section)
+    client, chosen = find(name), section_of(BY_SECTION, section)
     version = version_field()
     typed = [forms.typed(request.form, field) for field in chosen.fields]
     if request.form.get("act") == "words":
@@ -102,20 +90,6 @@ def edit(name: str, section: str) -> Response:
     if secret is not None:
         return secret_page(stored, secret, "admin.secret_new")
     return redirect(f"{path_of(stored.id)}?saved=1", 303)
-
-
-def _section(name: str) -> Section:
-    if name not in BY_SECTION:
-        raise Refused("no_such_section", "There is no such part of an app.", status=404)
-    return BY_SECTION[name]
-
-
-def version_field() -> int:
-    """Of the app as it was when the form was shown. Raises Refused(missing_field | changed_meanwhile)."""
-    given = form_field("version", limit=15)
-    if not (given.isascii() and given.isdigit()):
-        raise changed_meanwhile()
-    return int(given)
 
 
 def _save(client: Client, section: Section, version: int, who: str) -> tuple[Client, Secret | None]:
@@ -131,62 +105,21 @@ def _only_read(section: Section) -> None:
 def _edit_page(
     client: Client, section: Section, values: list[forms.Shown], version: int, problem: Problem | None = None
 ) -> Response:
-    meant = _meant(client, section) if request.method == "POST" else _stored(client, section)
+    meant = in_question(client, section)
     return shown(
         "admin_edit.html",
         problem,
-        client=client,
+        app=client,
         base=path_of(client.id),
         section=section,
         values=values,
         defaults={field.name: default_words(field) for field in section.fields},
         version=version,
         new_secret=bool(request.form.get("new_secret")),
+        with_secret=section.name == "authentication",
         command=as_words.command(("set", client.id), meant) if meant else None,
         api_call=as_words.change_call(parts().installation.issuer, client.id, meant) if meant else None,
     )
-
-
-def _stored(client: Client, section: Section) -> dict[str, Any]:
-    changed = [field.name for field in section.fields if forms.shown(client, field).changed]
-    return {name: getattr(client, name) for name in changed}
-
-
-def _meant(client: Client, section: Section) -> dict[str, Any]:
-    """What the form says that is neither as stored nor as by default; nothing while it cannot be read."""
-    try:
-        given = forms.read(request.form, section.fields)
-    except Refused:
-        return {}
-    before: Mapping[str, Any] = {name: getattr(client, name) for name in given}
-    fields = {field.name: field for field in section.fields}
-    return {
-        name: value for name, value in given.items() if value != before[name] or value != forms.default_of(fields[name])
-    }
-
-
-# ---------------------------------------------------------------- values in words
-
-
-def in_words(field: Field, value: Any) -> str:
-    """On one line or several, as it stands in the form; for flags yes or no."""
-    if isinstance(value, bool):
-        return str(text("admin.yes" if value else "admin.no"))
-    if value is None or value in (UNSET, ()):
-        nothing = {"limit": "admin.default_all", "choice": "admin.unset"}.get(field.kind, "admin.default_nothing")
-        return str(text(nothing if value != () else "admin.default_nothing"))
-    if isinstance(value, tuple):
-        return "\n".join(value)
-    return forms.given(field, value).text
-
-
-def default_words(field: Field) -> Markup | None:
-    """None for a field that has none, as the name."""
-    if field.name == "name":
-        return None
-    if field.name in _OF_INSTALLATION:
-        return text("admin.default_seconds", n=getattr(parts().settings.oidc, field.name))
-    return text("admin.default", value=in_words(field, forms.default_of(field)).replace("\n", " "))
 
 
 # ---------------------------------------------------------------- removing it
@@ -208,8 +141,7 @@ def remove(name: str) -> Response:
 
 
 def _remove(client: Client, who: str) -> None:
-    if form_field("name", limit=400).strip() != client.name.strip():
-        raise Refused("not_its_name", "That is not its name. Nothing was removed.")
+    check_typed_name(client.name)
     parts().apps.remove_client(client.id, actor=who)
 
 
@@ -218,7 +150,8 @@ def _remove_page(client: Client, problem: Problem | None = None) -> Response:
     return shown(
         "admin_remove.html",
         problem,
-        client=client,
+        app=client,
+        why=text("admin.remove_why"),
         base=path,
         command=as_words.command(("remove", client.id), {}),
         api_call=as_words.api_call(parts().installation.issuer, "DELETE", f"/admin/api{path.removeprefix('/admin')}"),

@@ -5,7 +5,7 @@ the session is not noted as one that the app has. Leaves the sign-in to idp.serv
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, redirect, request
@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from idp.admin import as_words
 from idp.admin.common import find, shown
+from idp.admin.happened import Happened, first_step, second_step
 from idp.admin.names import api_path_of, path_of
 from idp.admin.previews import chosen_scopes, of_sign_in, preview_for
 from idp.base.errors import Refused
@@ -27,7 +28,7 @@ from idp.http.browser import browser_digest
 from idp.http.forms import Problem, attempted
 from idp.http.own_pages import administrator
 from idp.http.parts import parts
-from idp.http.render import ago, text
+from idp.http.render import text
 from idp.http.security import check_csrf
 from idp.services.attempts import Finished
 
@@ -35,15 +36,6 @@ bp = Blueprint("admin_try", __name__)
 
 DOOR: FrontDoor = "test"
 MAX_TYPED = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """One step of a sign-in. notes: why it was so; good: nobody turned back."""
-
-    words: Markup
-    notes: tuple[Markup, ...] = ()
-    good: bool = True
 
 
 @bp.before_request
@@ -176,7 +168,7 @@ def _test_page(client: Client, problem: Problem | None = None) -> Response:
 def _steps(client: Client, finished: Finished, scopes: tuple[str, ...]) -> list[Happened]:
     attempt = finished.attempt
     asked = Happened(text("admin_test.asked", scopes=" ".join(scopes)), _rules(client))
-    proved = [] if attempt.proof is None else [_first(attempt), _second(client, attempt)]
+    proved = [] if attempt.proof is None else [first_step(attempt), second_step(attempt)]
     if attempt.denied:
         return [asked, *proved, Happened(text("admin_test.declined"), good=False)]
     uri = client.redirect_uris[0] if client.redirect_uris else ""
@@ -195,25 +187,6 @@ def _rules(client: Client) -> tuple[Markup, ...]:
         "bound": demanded.sender_constrained or bound,
     }
     return tuple(text(f"admin_test.rule_{name}") for name, so in said.items() if so)
-
-
-def _first(attempt: LoginAttempt) -> Happened:
-    proof = attempt.proof
-    assert proof is not None
-    if proof.session_id is not None:
-        return Happened(text("admin_test.by_session", when=ago(proof.auth_time)))
-    if proof.provider_id is not None:
-        labels = {one.id: one.label for one in parts().upstreams.all()}
-        return Happened(text("admin_test.by_provider", provider=labels.get(proof.provider_id, proof.provider_id)))
-    return Happened(text("admin_test.by_password"))
-
-
-def _second(client: Client, attempt: LoginAttempt) -> Happened:
-    assert attempt.proof is not None
-    if attempt.proof.factor_at is None:
-        return Happened(text("admin_test.factor_none"))
-    why = "admin_test.factor_app" if attempt.wants.second_factor else "admin_test.factor_rule"
-    return Happened(text("admin_test.factor_done", when=ago(attempt.proof.factor_at)), (text(why),))
 
 
 def _consent(client: Client, attempt: LoginAttempt) -> Happened:

@@ -1,12 +1,13 @@
 """Applications that rely on us: add, change, list, remove OIDC clients and SAML service providers.
 
-Leaves which clients are accepted to idp.services.check_client, reading SAML metadata to idp.protocols.saml.metadata, and
-tokens to idp.services.issue_grant.
+Leaves which clients are accepted to idp.services.check_client, which service providers to check_sp, reading SAML metadata to
+idp.saml.sp_metadata, and tokens to idp.services.issue_grant.
 """
 
 import itertools
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from idp.base import ids
 from idp.base.clock import Clock
@@ -17,10 +18,15 @@ from idp.domain.audit_event import EventName
 from idp.domain.grant import Consent, Grant
 from idp.domain.metadata import AUTH_METHODS, RESPONSE_ALGS, bad, has_secret, normal
 from idp.domain.relying import Client, ServiceProvider
+from idp.domain.saml import MetadataWatch
 from idp.ports import Duplicate, Repository
 from idp.services.check_client import Surroundings, check_client
+from idp.services.check_sp import SETTABLE, check_sp
 from idp.services.client_uris import check_sector_document
 from idp.services.record_audit import Audit
+
+if TYPE_CHECKING:
+    from idp.saml.views import SpView
 
 __all__ = ["AUTH_METHODS", "Apps", "check_client"]
 
@@ -38,7 +44,7 @@ class Apps:
         self._seal = seal
         self._around = around or Surroundings()
         self._count = itertools.count(1)
-        self.changes = 0  # another number after each change of a client by this process
+        self.changes = 0  # another number after each change of an app by this process
 
     # ---------------------------------------------------------------- OIDC clients
 
@@ -193,30 +199,53 @@ class Apps:
         return self._repo.get(ServiceProvider, entity_id)
 
     def service_providers(self) -> list[ServiceProvider]:
-        return self._repo.find(ServiceProvider)
+        return self._repo.find(ServiceProvider, limit=100_000)
 
     def put_service_provider(self, sp: ServiceProvider, *, actor: str) -> ServiceProvider:
-        """Add, or replace the one with the same entityID."""
+        """Add, or replace the one with the same entityID. Raises what the two below raise."""
         before = self.service_provider(sp.id)
         if before is None:
-            try:
-                self._repo.insert(sp)
-            except Duplicate:
-                raise Refused(
-                    "changed_meanwhile", "Somebody else added it at the same time. Look again.", status=409
-                ) from None
-            self._audit.record("sp.added", actor=actor, subject=sp.id)
-            return sp
-        stored = self._repo.replace_if(replace(sp, version=before.version, created_at=before.created_at))
+            return self.add_service_provider(sp, actor=actor)
+        return self.change_service_provider(
+            replace(sp, version=before.version, created_at=before.created_at), actor=actor
+        )
+
+    def add_service_provider(self, sp: ServiceProvider, *, actor: str) -> ServiceProvider:
+        """Raises Refused(invalid_sp_setting | invalid_sp_metadata | sp_taken)."""
+        sp = check_sp(sp, _said_by(sp))
+        try:
+            self._repo.insert(sp)
+        except Duplicate:
+            raise Refused("sp_taken", "A service provider with this entityID is registered.", status=409) from None
+        self.changes = next(self._count)
+        self._audit.record("sp.added", actor=actor, subject=sp.id, name=sp.name)
+        return sp
+
+    def change_service_provider(self, sp: ServiceProvider, *, actor: str) -> ServiceProvider:
+        """Of the version that was looked at. Raises Refused(invalid_sp_setting | invalid_sp_metadata | changed_meanwhile)."""
+        sp, before = check_sp(sp, _said_by(sp)), self.service_provider(sp.id)
+        stored = self._repo.replace_if(sp)
         if stored is None:
-            raise Refused("changed_meanwhile", "Somebody else changed it at the same time. Look again.", status=409)
-        self._audit.record("sp.changed", actor=actor, subject=sp.id)
+            raise changed_meanwhile()
+        self.changes = next(self._count)
+        changed = [name for name in (*SETTABLE, "metadata") if getattr(before, name, None) != getattr(sp, name)]
+        self._audit.record("sp.changed", actor=actor, subject=sp.id, fields=" ".join(changed))
         return stored
 
     def remove_service_provider(self, entity_id: str, *, actor: str) -> None:
+        """What it knows people by is kept: registered again, it finds its accounts again."""
         if not self._repo.delete(ServiceProvider, entity_id):
             raise Refused("unknown_service_provider", "There is no such service provider.", status=404)
+        self._repo.delete(MetadataWatch, f"sp:{entity_id}")
+        self.changes = next(self._count)
         self._audit.record("sp.removed", actor=actor, subject=entity_id)
+
+
+def _said_by(sp: ServiceProvider) -> "SpView | None":
+    """None for one of a federation, whose metadata is kept there."""
+    from idp.saml.sp_metadata import read  # here: it loads an XML library, and most of what starts needs none
+
+    return read(sp.metadata.encode()) if sp.metadata else None
 
 
 def changed_meanwhile() -> Refused:

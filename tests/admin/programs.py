@@ -12,22 +12,24 @@ from idp.domain.relying import Client
 from tests.web.house import House
 
 API = "/admin/api/clients"
+SP_API = "/admin/api/service-providers"
 
 
 @dataclass
 class Program:
-    """client: as it was registered. token: what it sends; scheme: how."""
+    """client: as it was registered. token: what it sends; scheme: how. api: which one it talks to."""
 
     app: Flask
     client: Client
     secret: str
     token: str = ""
     scheme: str = "Bearer"
+    api: str = API
 
     def ask(self, method: str, path: str = "", body: Any = None, **more: Any) -> TestResponse:
         headers = {"Authorization": f"{self.scheme} {self.token}", **more.pop("headers", {})}
         json = {} if body is None else {"json": body}
-        return self.app.test_client().open(f"{API}{path}", method=method, headers=headers, **json, **more)
+        return self.app.test_client().open(f"{self.api}{path}", method=method, headers=headers, **json, **more)
 
     def done(self, method: str, path: str = "", body: Any = None, status: int = 200, **more: Any) -> dict[str, Any]:
         answer = self.ask(method, path, body, **more)
