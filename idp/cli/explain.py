@@ -3,7 +3,8 @@
 import click
 
 from idp.base.errors import Refused
-from idp.cli.common import Command, installation, printable, show, when
+from idp.cli.common import Command, installation, note, printable, shared, show, when
+from idp.cli.saml import in_words
 
 
 @click.command("explain", cls=Command)
@@ -13,6 +14,7 @@ def explain(code: str) -> None:
     with installation() as parts:
         trace = parts.traces.explain(code)
         days = parts.settings.log.trace_days
+        message = parts.saml_messages.of_trace(code)
     if trace is None:
         raise Refused(
             "unknown_trace",
@@ -26,4 +28,15 @@ def explain(code: str) -> None:
         "reason": printable(trace.reason),
         "detail": dict(trace.detail),
     }
-    show(facts)
+    if message is None:
+        show(facts)
+        return
+    from idp.services.explain_messages import explained
+
+    checks = [explained(check) for check in message.checks]
+    if shared().json:
+        show({**facts, "message": message.id, "checks": checks})
+        return
+    show({**facts, "message": message.id})
+    click.echo(in_words(checks))
+    note(f"What it said: idp saml show {message.id}")
