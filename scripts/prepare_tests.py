@@ -5,10 +5,12 @@ What may not or cannot be installed is named here and again by the tests that ne
 """
 
 import ctypes.util
+import glob
 import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,12 +20,23 @@ import make_venv
 ROOT = make_venv.ROOT
 JS = ROOT / "tests" / "peers" / "js"
 SECANTUS = ROOT / "tests" / "requirements-secantus.txt"
+ONELOGIN = ROOT / "tests" / "requirements-python3-saml.txt"
+ONELOGIN_VENV = make_venv.VENV / "python3-saml"
 # Package -> a program or library of it; what is there is not installed again, wherever it comes from.
 PACKAGES: Mapping[str, str] = {
     "chromium": "chromium",
     "libatomic1": "lib:atomic",  # Playwright's own Node.js needs it
     "apache2": "/usr/sbin/apache2",
     "libapache2-mod-auth-mellon": "/usr/lib/apache2/modules/mod_auth_mellon.so",
+    "libapache2-mod-shib": "/usr/lib/apache2/modules/mod_shib.so",
+    "shibboleth-sp-utils": "/usr/sbin/shibd",
+    "simplesamlphp": "/usr/share/simplesamlphp/www/index.php",
+    "php-cli": "php",
+    "php-xml": "/usr/lib/php/*/dom.so",
+    "php-mbstring": "/usr/lib/php/*/mbstring.so",
+    "php-sqlite3": "/usr/lib/php/*/pdo_sqlite.so",
+    "php-curl": "/usr/lib/php/*/curl.so",
+    "php-soap": "/usr/lib/php/*/soap.so",
     "rabbitmq-server": "/usr/lib/rabbitmq/bin/rabbitmq-server",
     "xmlsec1": "xmlsec1",
     "openssl": "openssl",
@@ -37,6 +50,7 @@ def main() -> None:
     missing = [*debian_packages()]
     make_venv.make(["test", "dev"])
     missing += secantus()
+    missing += python3_saml()
     missing += npm_packages()
     for line in missing:
         print(f"Missing for the tests: {line}", flush=True)
@@ -61,17 +75,42 @@ def secantus() -> list[str]:
     if stamp.exists() and stamp.read_text() == digest:
         return []
     print("Installing the MongoDB stand-in (hash-locked) …", flush=True)
-    command = [str(make_venv.PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "-q", "--no-deps"]
-    command += ["--require-hashes", "--only-binary", ":all:", "-r", str(SECANTUS)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        return [f"secantusdb (pip: {last_line(done.stderr)})"]
+    failure = pip_install(make_venv.PYTHON, SECANTUS)
+    if failure:
+        return [f"secantusdb (pip: {failure})"]
     stamp.write_text(digest)
     return []
 
 
+def python3_saml() -> list[str]:
+    """A SAML service provider in an environment of its own: its xmlsec must not decide which lxml the rest gets."""
+    stamp = ONELOGIN_VENV / "installed"
+    digest = hashlib.sha256(ONELOGIN.read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text() == digest:
+        return []
+    print("Installing python3-saml into an environment of its own (hash-locked) …", flush=True)
+    made = subprocess.run(
+        [sys.executable, "-m", "venv", "--clear", str(ONELOGIN_VENV)], capture_output=True, check=False
+    )
+    if made.returncode:
+        return ["python3-saml (no virtual environment could be made)"]
+    failure = pip_install(ONELOGIN_VENV / "bin" / "python", ONELOGIN)
+    if failure:
+        return [f"python3-saml (pip: {failure})"]
+    stamp.write_text(digest)
+    return []
+
+
+def pip_install(python: Path, locked: Path) -> str:
+    """Install exactly the locked wheels. Gives pip's last words when it failed."""
+    command = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "-q", "--no-deps"]
+    command += ["--require-hashes", "--only-binary", ":all:", "-r", str(locked)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return last_line(done.stderr) if done.returncode else ""
+
+
 def npm_packages() -> list[str]:
-    """The OpenID libraries and a Node.js new enough for them, as locked. Their install scripts do not run."""
+    """The OpenID and SAML libraries and a Node.js new enough for them, as locked. Their install scripts do not run."""
     stamp = JS / "node_modules" / ".installed"
     digest = hashlib.sha256((JS / "package-lock.json").read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == digest:
@@ -91,7 +130,7 @@ def npm_packages() -> list[str]:
 def present(what: str) -> bool:
     if what.startswith("lib:"):
         return ctypes.util.find_library(what.removeprefix("lib:")) is not None
-    return shutil.which(what) is not None or (what.endswith(".so") and Path(what).exists())
+    return shutil.which(what) is not None or ("/" in what and bool(glob.glob(what)))
 
 
 def last_line(text: str) -> str:

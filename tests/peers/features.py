@@ -7,7 +7,7 @@ Unlike relying_parties.py nothing of it takes browsers in: the test's own browse
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,16 +29,20 @@ class RefusalError(Exception):
 class Library:
     """`with Library() as app: app.do("configure", issuer=…)` gives what the command gives. Raises RefusalError.
 
-    env: further environment, for example {"NODE_EXTRA_CA_CERTS": file}.
+    env: further environment, for example {"NODE_EXTRA_CA_CERTS": file}. command: another program than that script, which
+    talks in the same way.
     """
 
-    def __init__(self, script: str = "features.mjs", env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, script: str = "features.mjs", env: Mapping[str, str] | None = None, command: Sequence[str] = ()
+    ) -> None:
         self.script = script
+        self.command = list(command)
         self.env = {**os.environ, **(env or {})}
 
     def __enter__(self) -> Self:
-        command = [need(NODE), "--no-warnings", str(JS / self.script)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.env)
+        words = self.command or [need(NODE), "--no-warnings", str(JS / self.script)]
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.env)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -58,7 +62,7 @@ class Library:
         self.process.stdin.write(json.dumps({"do": name, **asked}) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
-        assert line, f"{self.script} ended during {name}"
+        assert line, f"{self.command or self.script} ended during {name}"
         answer = json.loads(line)
         if "error" in answer:
             raise RefusalError(answer["error"])

@@ -1,6 +1,6 @@
 """Owns Apache with mod_auth_mellon (lasso) as a service provider: its keys, metadata, configuration and process.
 
-Its protected page shows what it got; signing in there is for the tests.
+It is configured with the recipe of docs/saml-recipes.md. Its protected page shows what it got; signing in there is for the tests.
 """
 
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.peers.recipes import block
 from tests.saml.peer import NS, POST, REDIRECT, bare, pair
 from tests.support.needs import APACHE, need
 from tests.support.ports import free_port
@@ -91,6 +92,7 @@ class Mellon:
         (self.folder / "run").chmod(0o777)
         for name in ("sp.key", "sp.crt"):
             (self.folder / name).chmod(0o644)
+        recipe = block("Apache with mod_auth_mellon", "apache", {"/etc/apache2/mellon": str(self.folder)})
         # Mellon marks its cookies SameSite=None, which browsers take over https only: here it must not mark them.
         return f"""ServerRoot {self.folder}
 ServerName 127.0.0.1
@@ -108,23 +110,14 @@ DocumentRoot {self.folder}/www
  Require all granted
 </Directory>
 <Location />
- MellonEnable info
- MellonEndpointPath /mellon
- MellonSPMetadataFile {self.metadata}
- MellonSPPrivateKeyFile {self.folder}/sp.key
- MellonSPCertFile {self.folder}/sp.crt
- MellonIdPMetadataFile {self.folder}/idp.xml
- MellonSignatureMethod rsa-sha256
  MellonSecureCookie Off
  SetEnvIf User-Agent . MELLON_DISABLE_SAMESITE=1
  {chr(10).join(self.directives)}
 </Location>
 <Location /secret>
- MellonEnable auth
- AuthType Mellon
- Require valid-user
  SetOutputFilter INCLUDES
 </Location>
+{recipe}
 """
 
     def start(self, idp_metadata: bytes) -> "Mellon":

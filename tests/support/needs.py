@@ -36,6 +36,17 @@ APACHE = Need(
     "Apache httpd", ("/usr/sbin/apache2", "apache2"), "the Debian packages apache2 and libapache2-mod-auth-mellon"
 )
 XMLSEC1 = Need("xmlsec1", ("xmlsec1",), "the Debian package xmlsec1")
+SHIBD = Need("Shibboleth SP", ("/usr/sbin/shibd",), "the Debian packages libapache2-mod-shib and shibboleth-sp-utils")
+PHP = Need(
+    "PHP",
+    ("php",),
+    "the Debian packages simplesamlphp, php-cli, php-xml, php-mbstring, php-sqlite3, php-curl and php-soap",
+)
+ONELOGIN = Need(
+    "python3-saml in an environment of its own",
+    (str(Path(sys.prefix) / "python3-saml" / "bin" / "python"),),
+    "tests/requirements-python3-saml.txt (CPython 3.11 to 3.14)",
+)
 GIT = Need("git", ("git",), "the Debian package git")
 SECANTUS = Need(
     "SecantusDB",

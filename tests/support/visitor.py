@@ -32,7 +32,10 @@ class Visitor:
 
     def through(self, url: str, answer: str | None = "allow") -> Page:
         """Through all pages that ask something; gives the first one that does not. answer None: gives that question."""
-        page = self.browser.open(url)
+        return self.on(self.browser.open(url), answer)
+
+    def on(self, page: Page, answer: str | None = "allow") -> Page:
+        """The same from a page where the browser is already."""
         for _ in range(MOST_PAGES):
             after = self._answered(page, answer)
             if after is None:
