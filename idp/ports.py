@@ -1,7 +1,7 @@
 """Every seam to the world, on one page. Adapters implement these; services receive them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from idp.base.clock import Clock
@@ -111,11 +111,13 @@ class ExternalKeys(Protocol):
 @dataclass(frozen=True, slots=True)
 class Departure:
     """Where to send the browser, and what must be remembered (server side) until it returns. form: fields that the browser
-    posts to the URL; None when it just goes there. remembered["state"] is what the upstream gives back."""
+    posts to the URL; None when it just goes there. remembered["state"] is what the upstream gives back. document: the
+    request as it is written, for whoever looks for a fault; empty when there is nothing to look at."""
 
     url: str
     remembered: Mapping[str, str]
     form: Mapping[str, str] | None = None
+    document: bytes = field(default=b"", repr=False)
 
 
 class SamlKeys(Protocol):

@@ -176,6 +176,8 @@ class Saml(Section):
     """Domains that we vouch for in scoped attributes (shibmd:Scope). Empty: the host of the issuer."""
     entity_categories: tuple[str, ...] = ()
     """Entity categories of our metadata (URIs), as a federation asks for them."""
+    contact: str = Field("", max_length=254)
+    """E-mail address for technical questions, in our metadata. Empty: none."""
     sign_metadata: bool = False
     """Sign our metadata always; `?signed=1` asks for it in any case."""
     metadata_valid_days: int = Field(0, ge=0, le=365)

@@ -10,12 +10,12 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
 from idp.base.config import Net
@@ -84,8 +84,12 @@ def fetch(
     *,
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
+    into: BinaryIO | None = None,
 ) -> Answer:
-    """One exchange, no redirects, no retries. Raises Unreachable; any HTTP status is an Answer."""
+    """One exchange, no redirects, no retries. into: where the body is written as it comes, and the Answer has none then.
+
+    Raises Unreachable; any HTTP status is an Answer.
+    """
     about_to_wait()
     import urllib3  # here: not needed until the first outbound request
 
@@ -117,7 +121,7 @@ def fetch(
             decode_content=False,
         )
         with closing(response):
-            body = _read(response, deadline, policy, host)
+            body = _read(response, deadline, policy, host, into)
         return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, body)
     except urllib3.exceptions.HTTPError as error:
         raise Unreachable(host, "time-out" if time.monotonic() > deadline else _why(error)) from None
@@ -148,8 +152,9 @@ def _cut_off(pool: "HTTPConnectionPool", seconds: float) -> threading.Timer:
     return timer
 
 
-def _read(response: "object", deadline: float, policy: NetPolicy, host: str) -> bytes:
+def _read(response: "object", deadline: float, policy: NetPolicy, host: str, into: BinaryIO | None) -> bytes:
     parts: list[bytes] = []
+    keep: Callable[[bytes], object] = parts.append if into is None else into.write
     size = 0
     while True:
         part = response.read1(65_536)  # type: ignore[attr-defined]  # read() would wait for all of them
@@ -160,7 +165,7 @@ def _read(response: "object", deadline: float, policy: NetPolicy, host: str) -> 
         size += len(part)
         if size > policy.max_bytes:
             raise Unreachable(host, f"the answer is larger than {policy.max_bytes} bytes")
-        parts.append(part)
+        keep(part)
 
 
 def _split(url: str) -> tuple[str, str, int, str]:

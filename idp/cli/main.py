@@ -14,16 +14,19 @@ from idp.cli import (
     apps,
     doctor,
     explain,
+    federations,
     keys,
     preview,
     registration,
     run,
+    saml,
     scopes,
     serve,
     service_providers,
     setup,
     upstreams,
     users,
+    watched_metadata,
 )
 from idp.cli.common import Group
 from idp.cli.failures import explained, say
@@ -60,12 +63,15 @@ for command in (
     registration.registration,
     scopes.scope,
     service_providers.sp,
+    federations.federation,
+    saml.saml,
     upstreams.upstream,
     keys.keys,
     explain.explain,
 ):
     cli.add_command(command)
 apps.client.add_command(preview.preview)
+watched_metadata.add_to(service_providers.sp, upstreams.upstream)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -10,7 +10,8 @@ Binding = Literal["redirect", "post", "soap", "artifact"]
 
 @dataclass(frozen=True, slots=True)
 class SamlParticipant:
-    """A service provider that got an assertion in a session (SAML Core 3.7.3.2). id = digest of sp_id, sid and NameID.
+    """A service provider that got an assertion in a session (SAML Core 3.7.3.2). id = digest of sp_id, NameID, sid and the
+    end of the session: who proves themselves anew goes on with the sid.
 
     name_key: digest of sp_id, format and value of the NameID: what a LogoutRequest names. name_id: its XML attributes
     (Format, NameQualifier, SPNameQualifier) and `value`. session_index: as that service provider knows the session.
@@ -41,22 +42,30 @@ class SamlArtifact:
 
 @dataclass(frozen=True, slots=True)
 class ToldOfLogout:
-    """One service provider of a LogoutRun. state: waiting (not yet asked), asked, done, failed."""
+    """One service provider of a LogoutRun, or (upstream) the identity provider that the session came from; sp_id is its
+    entityID, or the id of the upstream. state: waiting (not yet asked), asked, done, failed.
+
+    way: browser, soap (by the LogoutDelivery with the id `delivery`, whose state counts), none (it cannot be told).
+    """
 
     sp_id: str
     name: str
     session_index: str
     name_id: Mapping[str, str]
     state: Literal["waiting", "asked", "done", "failed"] = "waiting"
+    way: Literal["browser", "soap", "none"] = "browser"
+    upstream: bool = False
+    delivery: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LogoutRun:
-    """A browser that is being led from app to app after its session ended. id = digest of the handle in its address.
+    """A browser that is being led from app to app after its session ended. id: random, stands in its address.
 
-    browser: digest of the cookie of the browser that may go on with it. request_id: ID of the LogoutRequest that the one
-    `asked` has. onward: where the person goes at the end, a path of ours. initiator, initiator_request, initiator_binding,
-    relay_state: the peer that began it (`sp:ENTITYID` or `upstream:ID`) and gets a LogoutResponse; empty when we began.
+    browser: digest of the cookie of the browser that may go on with it, and no other. request_id: ID of the LogoutRequest that the one
+    `asked` has, asked_at and asked_times: when and how often. apps: the OpenID Connect apps of the session, for the last page;
+    target: where the app app_id wants the person sent then. initiator, initiator_request, initiator_binding, relay_state: the
+    peer that began it (`sp:ENTITYID` or `upstream:ID`) and gets a LogoutResponse; empty when we began.
     """
 
     id: str
@@ -66,11 +75,15 @@ class LogoutRun:
     created_at: float
     expires_at: float
     request_id: str = ""
-    onward: str = ""
+    apps: tuple[str, ...] = ()
+    target: str | None = None
+    app_id: str | None = None
     initiator: str = ""
     initiator_request: str = ""
     initiator_binding: str = ""
     relay_state: str | None = None
+    asked_at: float = 0.0
+    asked_times: int = 0
     version: int = 0
 
 
@@ -106,6 +119,8 @@ class MetadataWatch:
 
     certificates: PEM; one of them must have signed the metadata, none means that TLS vouches. adopt: `ask` keeps a changed
     copy in `pending` until somebody agrees, `auto` takes it. next_at: when to look again. problem: empty when all is well.
+    declined: what somebody did not want. last_change: what the newest adopted copy changed, a line each. seen: digest of the
+    copy that counted at the last look, when etag and last_modified were given.
     """
 
     id: str
@@ -122,6 +137,11 @@ class MetadataWatch:
     failures: int = 0
     pending: str | None = field(default=None, repr=False)
     pending_at: float | None = None
+    declined: str = ""
+    last_change: tuple[str, ...] = ()
+    seen: str = ""
+    etag: str = ""
+    last_modified: str = ""
     version: int = 0
 
 
@@ -131,7 +151,7 @@ class MetadataSource:
 
     url: of the aggregate, or the base of the MDQ server. certificates: PEM; one of them must have signed (required).
     attributes: what its service providers get when nothing is set for one of them, as ServiceProvider.attributes.
-    generation: rises with each load of an aggregate; entities of an older one are gone. entities: how many there are.
+    batch: names the load of an aggregate that counts; entities of another one are not there. entities: how many there are.
     """
 
     id: str
@@ -148,23 +168,27 @@ class MetadataSource:
     valid_until: float | None = None
     problem: str = ""
     failures: int = 0
-    generation: int = 0
+    batch: str = ""
     entities: int = 0
+    etag: str = ""
+    last_modified: str = ""
     version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class FederationEntity:
-    """A service provider of a federation. id = digest of source and entityID. metadata: its EntityDescriptor alone.
-    expires_at: its validUntil or cache end, whichever comes first."""
+    """A service provider of a federation. id = digest of MetadataSource.batch and entityID. metadata: its EntityDescriptor alone.
+    slice: `BATCH.NUMBER`, a part of the load that it came with. expires_at: at its validUntil nobody has it any more; fresh_until
+    (MDQ): then it is asked for again."""
 
     id: str
     entity_id: str
     source_id: str
     name: str
     metadata: str = field(repr=False)
-    generation: int = 0
-    expires_at: float = 0.0
+    slice: str
+    expires_at: float
+    fresh_until: float = 0.0
     version: int = 0
 
 

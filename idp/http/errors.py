@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from flask import Flask, Response, current_app, jsonify, make_response, request
+from flask import Flask, Response, current_app, g, jsonify, make_response, request
 from werkzeug.exceptions import HTTPException
 
 from idp.base.errors import Refused
@@ -38,6 +38,7 @@ def answer(refused: Refused) -> Response:
     trace = parts().traces.keep(
         request.path.split("/")[1] or "home", refused, method=request.method, endpoint=request.endpoint or ""
     )
+    g.sheaf_trace = trace
     door = _door()
     response = door(refused, trace) if door else _page(refused, trace)
     response.headers.extend(refused.headers)

@@ -27,7 +27,9 @@ RETURNS = (
     "/account/recovery-codes",
 )
 # Pages for administrators, those about one app with its name as idp.admin.names writes it.
-_ADMIN = re.compile(r"/admin/clients(?:/[A-Za-z0-9_~][A-Za-z0-9._~-]{0,400}(?:/[a-z-]{1,20}){0,2})?\Z")
+_ADMIN = re.compile(
+    r"/admin/(?:clients|saml|saml-messages)(?:/[A-Za-z0-9_~][A-Za-z0-9._~-]{0,1400}(?:/[a-z-]{1,20}){0,2})?\Z"
+)
 DONE_PATH = "/sign-in/done"
 
 

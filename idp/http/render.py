@@ -4,10 +4,8 @@ Leaves the words to the catalogue and the layout to the templates.
 """
 
 import time
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import lru_cache
 
 from flask import Flask, g, render_template, request
 from markupsafe import Markup, escape
@@ -16,7 +14,7 @@ from idp.base.errors import Refused
 from idp.http.browser import current_user
 from idp.http.parts import parts
 from idp.http.security import csp_nonce, csrf_token
-from idp.resources import resource_dir
+from idp.resources import catalogue as catalogue
 
 LANGUAGES = ("en", "de")
 
@@ -58,7 +56,12 @@ def fitting(tags: Iterable[str]) -> str | None:
 
 def text(key: str, **values: object) -> Markup:
     """The sentence for `key` in the reader's language. Values are escaped; the catalogue itself may hold markup."""
-    template = catalogue(language()).get(key) or catalogue("en").get(key) or key
+    return text_in(language(), key, **values)
+
+
+def text_in(code: str, key: str, **values: object) -> Markup:
+    """The same in a certain language."""
+    template = catalogue(code).get(key) or catalogue("en").get(key) or key
     return Markup(template).format(**{name: escape(value) for name, value in values.items()})  # noqa: S704
 
 
@@ -78,13 +81,6 @@ def sentence(refused: Refused) -> Markup:
 
 def has_text(key: str) -> bool:
     return key in catalogue("en")
-
-
-@lru_cache(maxsize=len(LANGUAGES))
-def catalogue(code: str) -> Mapping[str, str]:
-    """Flat: `page.title` -> sentence."""
-    tree = tomllib.loads((resource_dir("templates") / "text" / f"{code}.toml").read_text(encoding="utf-8"))
-    return {f"{section}.{name}": sentence for section, group in tree.items() for name, sentence in group.items()}
 
 
 def fours(value: str) -> str:

@@ -16,7 +16,7 @@ from idp.http.parts import parts
 MAX_FORM_PARTS = 200
 MAX_FIELD = 4096
 
-_PAGE_HEADERS = {
+PAGE_HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -105,20 +105,23 @@ def _add_headers(response: Response) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     # Who brings a policy of its own (the session iframe, which stands in pages of others) has thought of the rest.
     if response.mimetype == "text/html" and "Content-Security-Policy" not in response.headers:
-        for name, value in _PAGE_HEADERS.items():
+        for name, value in PAGE_HEADERS.items():
             response.headers.setdefault(name, value)
-        response.headers["Content-Security-Policy"] = _policy()
+        response.headers["Content-Security-Policy"] = policy(
+            g.get("sheaf_form_targets", []), g.get("sheaf_frames") or [], g.get("sheaf_nonce", "")
+        )
         response.headers.setdefault("Cache-Control", "no-store")
     if parts().installation.https_only:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     return response
 
 
-def _policy() -> str:
-    script = "'self'" + (f" 'nonce-{g.sheaf_nonce}'" if "sheaf_nonce" in g else "")
-    targets = " ".join(["'self'", *g.get("sheaf_form_targets", [])])
-    frames = " ".join(g.get("sheaf_frames") or ["'none'"])
+def policy(form_targets: Iterable[str], frames: Iterable[str] = (), nonce: str = "") -> str:
+    """The Content-Security-Policy of a page. frames: origins that it shows in iframes; nonce: of its one script."""
+    script = "'self'" + (f" 'nonce-{nonce}'" if nonce else "")
+    targets, shown = " ".join(["'self'", *form_targets]), " ".join(frames) or "'none'"
     return (
         f"default-src 'none'; script-src {script}; style-src 'self'; img-src 'self' data:; font-src 'none'; "
-        f"connect-src 'self'; frame-src {frames}; form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
+        f"connect-src 'self'; frame-src {shown}; form-action {targets}; frame-ancestors 'none'; "
+        "base-uri 'none'"
     )

@@ -1,6 +1,7 @@
 """Owns the way to an upstream and back: one UpstreamDeparture for each browser that was sent away, usable once.
 
-Leaves URLs and checks of the answer to the upstream kinds, and whom the answer belongs to to sign_in and link_login.
+An answer that comes by POST from another site comes without our cookies: it waits as an UpstreamArrival until the same
+browser asks for it. Leaves URLs and checks of the answer to the upstream kinds, and whom it belongs to to sign_in.
 """
 
 from collections.abc import Mapping
@@ -9,10 +10,13 @@ from idp.base import ids
 from idp.base.clock import Clock
 from idp.base.errors import Refused
 from idp.domain.attempt import LoginAttempt
+from idp.domain.saml import UpstreamArrival
 from idp.domain.upstream import UpstreamDeparture
-from idp.ports import Repository
+from idp.ports import Duplicate, Repository
 
 MAX_STATE = 100
+ARRIVAL_SECONDS = 120.0  # it is the next thing that a browser does
+ARRIVALS_OF_A_DEPARTURE = 3  # a button pressed twice; and nobody fills the store with what we have not looked at yet
 
 
 class Departures:
@@ -46,10 +50,37 @@ class Departures:
             raise unexpected("the state was already used")
         return departure
 
+    def knows(self, state: str) -> bool:
+        """Did a departure, used or not, have this state?"""
+        return 20 <= len(state) <= MAX_STATE and self._repo.get(UpstreamDeparture, ids.digest(state)) is not None
+
     def take(self, departure: UpstreamDeparture) -> None:
         """Once: of two equal answers one goes on. Raises Refused(upstream_unexpected)."""
         if self._repo.consume(UpstreamDeparture, departure.id) is None:
             raise unexpected("the state was used at the same moment by another request")
+
+    def keep_arrival(self, departure: UpstreamDeparture, params: Mapping[str, str]) -> str:
+        """Until the browser comes back with the handle that this gives. Raises Refused(upstream_unexpected)."""
+        now = self._clock()
+        for number in range(ARRIVALS_OF_A_DEPARTURE):
+            # Known to whoever knows the state, which opens nothing by itself: the browser's cookie is asked for.
+            handle = ids.digest(f"arrival {number} {departure.remembered['state']}")
+            arrival = UpstreamArrival(
+                ids.digest(handle), departure.provider_id, dict(params), now, now + ARRIVAL_SECONDS
+            )
+            try:
+                self._repo.insert(arrival)
+            except Duplicate:
+                continue
+            return handle
+        raise unexpected("this answer was posted too often")
+
+    def arrival(self, handle: str, provider_id: str) -> Mapping[str, str]:
+        """What was posted. Taking the departure is what makes it good only once. Raises Refused(upstream_unexpected)."""
+        found = self._repo.get(UpstreamArrival, ids.digest(handle)) if len(handle) <= MAX_STATE else None
+        if found is None or found.provider_id != provider_id:
+            raise unexpected("there is no answer waiting under this handle, or it waited too long")
+        return found.params
 
 
 def unexpected(reason: str) -> Refused:

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from idp.base.errors import Refused
 from idp.domain.audit_event import AuditEvent
 from idp.domain.grant import Consent, Grant
+from idp.domain.relying import ServiceProvider
 from idp.domain.session import Session
 from idp.domain.upstream import FederatedLogin
 from idp.domain.user import User
@@ -96,7 +97,7 @@ def end_session(sid: str) -> AnyResponse:
     if ended is None:
         raise Refused("unknown_session", "This session has already ended.", status=404)
     here = ended.sid == session.sid
-    apps = parts().sessions.end(ended, actor=user.id)
+    apps = parts().sessions.end(ended, actor=user.id, here=here)
     if here:
         sign_browser_out()
     return redirect(farewell(ended.sid, apps, here=here) or ("/sign-out" if here else "/account"), 303)
@@ -118,9 +119,14 @@ def _sessions(current: Session, user: User) -> list[SessionLine]:
     for grant in parts().repo.find(Grant, user_id=user.id):
         if grant.session_sid and grant.client_id in names:
             apps.setdefault(grant.session_sid, {})[names[grant.client_id]] = None
+    sessions = parts().sessions.of(user.id)
+    for one in sessions:
+        for participant in parts().participants.of(one.sid):
+            sp = parts().repo.get(ServiceProvider, participant.sp_id)
+            apps.setdefault(one.sid, {})[sp.name if sp is not None else participant.sp_id] = None
     lines = [
         SessionLine(one, one.sid == current.sid, *device(one.user_agent), tuple(apps.get(one.sid, ())))
-        for one in parts().sessions.of(user.id)
+        for one in sessions
     ]
     return sorted(lines, key=lambda line: not line.here)
 

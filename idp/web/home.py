@@ -56,6 +56,9 @@ def signed_in_again() -> AnyResponse:
 @bp.get("/sign-out")
 def sign_out_page() -> AnyResponse:
     found = current()
+    onward = leaving.unfinished() if found is None else None
+    if onward is not None:  # an app did not send the person back, and "back" in the browser leads here
+        return redirect(onward, 303)
     return make_response(page("sign_out.html", person=found[1] if found else None))
 
 

@@ -13,7 +13,9 @@ from idp.web import (
     flow,
     home,
     setup_pages,
+    upstream_logout,
     upstream_pages,
+    upstream_saml,
 )
 
 ENDPOINTS = (Endpoint("/healthz", frozenset({"GET"}), home.alive, short=True),)
@@ -23,6 +25,8 @@ def mount(app: Flask) -> None:
     for pages in (
         flow,
         upstream_pages,
+        upstream_saml,
+        upstream_logout,
         factor_pages,
         consent_pages,
         app_marks,

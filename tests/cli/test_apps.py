@@ -201,7 +201,7 @@ def test_a_service_provider_is_added_from_standard_input(shell: Shell, metadata:
         ("http://127.0.0.1:9/metadata", [], "cannot be fetched"),
         ("sp.xml", ["--set", "color=red"], "no such setting"),
         ("sp.xml", ["--set", "encrypt=maybe"], "encrypt"),
-        ("sp.xml", ["--set", "attributes.mail=password_hash"], "attributes.mail"),
+        ("sp.xml", ["--set", "attributes.mail=password_hash"], "attributes"),
     ],
 )
 def test_a_service_provider_that_cannot_be_is_refused_by_name(

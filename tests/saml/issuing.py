@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 from lxml import etree
 
+from idp.domain.relying import ServiceProvider
 from idp.domain.session import Session
 from idp.domain.user import User
 from idp.protocols.saml import outbound
 from idp.protocols.saml.entity import Entity, OurKey
 from idp.protocols.saml.errors import SamlStatus
+from idp.protocols.saml.name_id import name_id_for
 from idp.protocols.saml.request import AuthnRequest
 from idp.saml.sp_metadata import read, service_provider_from_metadata
+from idp.services.sp_settings import with_settings
 from tests.saml.peer import NS, Sp, one, pair
 from tests.support.clock import START
 
@@ -50,10 +53,16 @@ class Issuer:
         peer: Sp = PEER,
         **settings: str,
     ) -> bytes:
-        sp = service_provider_from_metadata(peer.metadata(), START, **settings)
+        sp = with_settings(service_provider_from_metadata(peer.metadata(), START), settings)
+        return self.issue_for(sp, asked, user, session)
+
+    def issue_for(
+        self, sp: ServiceProvider, asked: AuthnRequest = ASKED, user: User = USER, session: Session = SESSION
+    ) -> bytes:
         view = read(sp.metadata.encode())
-        name_id = outbound.name_id_for(self.repo, asked, sp, view, user, ENTITY.entity_id, NOW)
-        return outbound.assertion_response(self.issuing, asked, sp, view, outbound.Subject(user, session), name_id)
+        name_id = name_id_for(self.repo, asked, sp, view, user, ENTITY.entity_id, NOW)
+        subject = outbound.Subject(user, session, "_index")
+        return outbound.assertion_response(self.issuing, asked, sp, view, subject, name_id).document
 
     @property
     def issuing(self) -> outbound.Issuing:

@@ -23,7 +23,10 @@ STATIC = resource_dir("static")
 TEMPLATES = resource_dir("templates")
 IDP = Path(__file__).parents[2] / "idp"
 PAGES = ("web", "http", "admin")
-MACHINE_FILES = ("json_body.py", "json_api.py", "client_json.py")
+MACHINE_FILES = (
+    *("json_body.py", "json_api.py", "client_json.py", "json_requests.py", "json_resource.py", "json_values.py"),
+    *("sp_json.py", "sp_json_api.py", "federation_json_api.py", "inspector_api.py"),
+)
 
 
 def _pages(house: House) -> Iterator[Seen]:

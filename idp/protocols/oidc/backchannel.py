@@ -12,20 +12,12 @@ from idp.base.net import Unreachable, fetch, policy_for
 from idp.domain.grant import LogoutDelivery
 from idp.domain.relying import Client
 from idp.protocols.oidc.door import Door
-from idp.services.deliver_logout import DeliverLogout, NotTold
+from idp.services.deliver_logout import NotTold
 
 LOGOUT_TOKEN_TYPE = "logout+jwt"  # noqa: S105
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 LOGOUT_TOKEN_SECONDS = 120
 _HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "*/*"}
-
-
-def deliveries(door: Door) -> DeliverLogout:
-    """The queue of this door's notes."""
-    p = door.parts
-    return DeliverLogout(
-        p.repo, p.clock, p.audit, lambda delivery: tell(door, delivery), try_seconds=p.settings.net.timeout_seconds
-    )
 
 
 def tell(door: Door, delivery: LogoutDelivery) -> None:

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from idp.domain.relying import Client
 from idp.domain.session import SignedOut
 from idp.http.browser import browser_digest
-from idp.http.leaving import SIGNED_OUT_PATH
+from idp.http.leaving import SIGNED_OUT_PATH, peer_name
 from idp.http.parts import parts
 from idp.http.render import page, speak
 from idp.http.security import allow_frames
@@ -90,6 +90,14 @@ def _frames(left: SignedOut) -> list[str]:
 def _onward(left: SignedOut, apps: list[AppTold]) -> Onward | None:
     if left.target is None:
         return None
-    client = parts().apps.client(left.app_id) if left.app_id else None
-    unread = any(app.state in ("trying", "failed") for app in apps)
-    return Onward(left.target, READ_SECONDS if unread else ONWARD_SECONDS, client.name if client else "")
+    unread = any(app.state in ("trying", "failed", "cannot") for app in apps)
+    return Onward(left.target, READ_SECONDS if unread else ONWARD_SECONDS, _whose(left))
+
+
+def _whose(left: SignedOut) -> str:
+    """The name of the app behind the target: the one that asked by OpenID Connect, or the peer that asked by SAML."""
+    if left.app_id:
+        client = parts().apps.client(left.app_id)
+        return client.name if client is not None else ""
+    run = parts().logout_runs.get(left.run)
+    return peer_name(run.initiator) if run is not None and run.initiator else ""

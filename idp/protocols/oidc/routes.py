@@ -14,7 +14,7 @@ from idp.http.parts import parts
 from idp.http.render import fitting, page, speak
 from idp.http.security import allow_form_target, check_csrf
 from idp.protocols.oidc import authorize as authorization
-from idp.protocols.oidc import backchannel, device_pages, frontchannel
+from idp.protocols.oidc import device_pages, frontchannel
 from idp.protocols.oidc import end_session as leaving
 from idp.protocols.oidc.checks import Asking, examine
 from idp.protocols.oidc.door import door, open_door
@@ -34,7 +34,6 @@ def mount(app: Flask) -> None:
     app.register_blueprint(bp)
     app.register_blueprint(frontchannel.bp)
     app.register_blueprint(device_pages.bp)
-    app.extensions["sheaf_deliveries"] = backchannel.deliveries(app.extensions["sheaf_oidc"])
 
 
 @bp.before_request
