@@ -82,6 +82,10 @@ class Departures:
             raise unexpected("there is no answer waiting under this handle, or it waited too long")
         return found.params
 
+    def forget_arrival(self, handle: str) -> None:
+        """It was taken: what it says of a person need not wait here for its end."""
+        self._repo.delete(UpstreamArrival, ids.digest(handle))
+
 
 def unexpected(reason: str) -> Refused:
     return Refused(

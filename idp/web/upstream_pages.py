@@ -45,7 +45,8 @@ def callback(provider_id: str) -> Response:
     provider = services.upstreams.enabled(provider_id)
     kind = services.kinds.open(provider)
     by_post = arrives_by_post(kind)
-    params = services.departures.arrival(request.args.get("arrival", ""), provider.id) if by_post else _params()
+    waiting = request.args.get("arrival", "")
+    params = services.departures.arrival(waiting, provider.id) if by_post else _params()
     departure = services.departures.find(params.get("RelayState" if by_post else "state", ""), provider.id)
     attempt = services.sign_in.load(departure.handle, browser_digest())
     speak(attempt.wants.language)
@@ -55,6 +56,8 @@ def callback(provider_id: str) -> Response:
     if not attempt.linking:
         _must_be_for_sign_in(provider)
     services.departures.take(departure)
+    if by_post:
+        services.departures.forget_arrival(waiting)
     identity = arrive(kind, provider, params, departure.remembered)
     if attempt.linking:
         services.sign_in.link_more(attempt, current_session(), identity)

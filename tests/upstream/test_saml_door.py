@@ -34,7 +34,7 @@ def test_the_upstream_is_told_where_the_answer_belongs(way):
     assert way.flow.rpartition("/")[2] not in asked.relay_state
 
 
-def test_the_answer_by_post_waits_until_the_same_browser_asks_for_it(way):
+def test_the_answer_by_post_waits_until_the_same_browser_asks_for_it(way, repo):
     fields = way.answer(way.leave())
 
     response = way.post(fields)
@@ -42,8 +42,10 @@ def test_the_answer_by_post_waits_until_the_same_browser_asks_for_it(way):
     assert response.status_code == 303
     assert response.location.startswith("/upstream/corp/callback?arrival=")
     assert "SAMLResponse" not in response.location
+    assert len(repo.find(UpstreamArrival)) == 1
     back = way.browser.get(response.location)
     assert (back.status_code, back.location) == (303, way.flow)
+    assert repo.find(UpstreamArrival) == [], "what it says of a person is kept no longer than it is needed"
 
 
 def test_an_answer_works_once(way, refused_as, repo):

@@ -216,10 +216,12 @@ def _acs(message: xml.Element, view: SpView) -> Acs:
     if index is not None:
         found = [acs for acs in found if acs.index == int(index)]
     if not found:
+        named = [repr(url[:200])] if url is not None else []
+        named += [f"index {index[:10]}"] if index is not None else []
         raise refuse(
             "saml_acs_unknown",
-            f"{view.entity_id!r} asks for an answer to {str(url)[:200]!r} (index {str(index)[:10]}), which its metadata "
-            "does not name for HTTP-POST or HTTP-Artifact",
+            f"{view.entity_id!r} asks for an answer to {' with '.join(named)}, which its metadata does not name for HTTP-POST "
+            "or HTTP-Artifact",
             status=403,
         )
     # When none has the binding that is asked for, the status that says so goes to one of the others.
