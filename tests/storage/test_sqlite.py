@@ -272,3 +272,25 @@ def test_every_look_up_uses_an_index(tmp_path: Path, clock: FakeClock) -> None:
             plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", ["x"] * sql.count("?")).fetchall()
             assert all(step[-1].startswith("SEARCH") for step in plan if "TEMP B-TREE" not in step[-1]), (sql, plan)
     connection.close()
+
+
+def test_closing_the_store_under_threads_that_use_it_ends_them_by_name(tmp_path: Path) -> None:
+    """SQLite crashes the process when a connection is closed that another thread is just using."""
+    for number in range(20):
+        store, ended = SqliteRepository(tmp_path / f"{number}.db", FakeClock()), []
+
+        def read(store: SqliteRepository = store, ended: list[str] = ended) -> None:
+            try:
+                while True:
+                    store.find(StoredSetting)
+            except StoreUnavailable as error:
+                ended.append(str(error))
+
+        threads = [threading.Thread(target=read) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.002 * (number % 5))
+        store.close()
+        for thread in threads:
+            thread.join(20)
+        assert ended == ["the repository is closed"] * 4

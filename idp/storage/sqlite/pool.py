@@ -35,6 +35,7 @@ class Pool:
         self._busy = busy_seconds
         self._idle: list[sqlite3.Connection] = []
         self._opened: list[sqlite3.Connection] = []
+        self._used: set[sqlite3.Connection] = set()  # by a thread, just now
         self._closed = False
         self.own = Own()
         forks.watch(self)
@@ -47,23 +48,35 @@ class Pool:
         own = self.own
         if own.unsynced:
             connection, own.connection = own.connection, None
-            return connection or self._open(NORMAL)
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self._open(FULL)
+        else:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = None
+        if connection is None:
+            connection = self._open(NORMAL if own.unsynced else FULL)
+        self._used.add(connection)
+        if self._closed:
+            self.discard(connection)
+            raise StoreUnavailable("the repository is closed")
+        return connection
 
     def give_back(self, connection: sqlite3.Connection) -> None:
         if self.own.unsynced:
             self.own.connection = connection
         else:
             self._idle.append(connection)
+        self._used.discard(connection)
+        if self._closed:
+            connection.close()
 
     def close(self) -> None:
-        """Closes the connections of this process. No call may be under way; a later one gets StoreUnavailable."""
+        """Closes the connections of this process, those that a thread is just using when it is done: SQLite does not bear it
+        before. A later call gets StoreUnavailable."""
         self._closed = True
-        for connection in self._opened:
-            connection.close()
+        for connection in tuple(self._opened):
+            if connection not in self._used:
+                connection.close()
         self._opened.clear()
         self._idle.clear()
         self.own = Own()
@@ -78,6 +91,7 @@ class Pool:
         try:
             # The pool sees to it that no two threads use one connection at the same time.
             connection = sqlite3.connect(self._path, timeout=self._busy, isolation_level=None, check_same_thread=False)
+            self._used.add(connection)
             self._opened.append(connection)
             self._set_up(connection, synchronous)
         except sqlite3.Error as error:
@@ -103,6 +117,7 @@ class Pool:
     def discard(self, connection: sqlite3.Connection) -> None:
         if connection in self._opened:  # not when the pool was closed meanwhile
             self._opened.remove(connection)
+        self._used.discard(connection)
         connection.close()
 
     def after_fork(self) -> None:
@@ -110,7 +125,7 @@ class Pool:
             forks.keep_for_good(connection)
         if self.own.connection is not None:
             forks.keep_for_good(self.own.connection)
-        self._opened, self._idle, self.own = [], [], Own()
+        self._opened, self._idle, self._used, self.own = [], [], set(), Own()
 
 
 class Borrowed:
