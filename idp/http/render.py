@@ -54,12 +54,12 @@ def fitting(tags: Iterable[str]) -> str | None:
     return next((code for code in wanted if code in LANGUAGES), None)
 
 
-def text(key: str, **values: object) -> Markup:
+def text(key: str, /, **values: object) -> Markup:
     """The sentence for `key` in the reader's language. Values are escaped; the catalogue itself may hold markup."""
     return text_in(language(), key, **values)
 
 
-def text_in(code: str, key: str, **values: object) -> Markup:
+def text_in(code: str, key: str, /, **values: object) -> Markup:
     """The same in a certain language."""
     template = catalogue(code).get(key) or catalogue("en").get(key) or key
     return Markup(template).format(**{name: escape(value) for name, value in values.items()})  # noqa: S704

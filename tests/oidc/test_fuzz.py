@@ -194,7 +194,14 @@ def test_every_address_of_this_door_is_fuzzed(world: World) -> None:
     rules = {
         rule.rule.partition("<")[0] for rule in world.house.app.url_map.iter_rules() if rule.endpoint.startswith(ours)
     }
-    lane = {endpoint.path for endpoint in world.lane.endpoints} - {"/healthz"}
+    others = (
+        "/healthz",
+        "/saml/",
+        "/admin/api/service-providers",
+        "/admin/api/federations",
+        "/admin/api/saml-messages",
+    )
+    lane = {endpoint.path for endpoint in world.lane.endpoints if not endpoint.path.startswith(others)}
     asked = [RECIPES[name](world).path for name in RECIPES]
     for path in rules | lane:
         assert any(one == path or (path.endswith("/") and one.startswith(path)) for one in asked), path
