@@ -103,7 +103,7 @@ def build_parts(settings: Settings, *, repo: Repository | None = None, clock: Cl
     once = Once(repo)
 
     def tools() -> Tools:
-        return Tools(policy(), clock, installation.issuer, keys, once.first)
+        return Tools(policy(), clock, installation.issuer, keys, once.first, settings.organisation)
 
     kinds = Kinds(upstreams, tools)
     apps, initial = Apps(repo, clock, audit, seal, around), InitialTokens(repo, clock, audit)

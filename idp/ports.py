@@ -135,7 +135,7 @@ class SamlKeys(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What an upstream kind may use of us. issuer: our base URL, now.
+    """What an upstream kind may use of us. issuer: our base URL, now. organisation: our name for people.
     once(kind, owner, value, expires_at): True for exactly one caller, on every node; asked last."""
 
     policy: NetPolicy
@@ -143,6 +143,7 @@ class Tools:
     issuer: str
     saml_keys: SamlKeys
     once: Callable[[str, str, str, float], bool]
+    organisation: str = ""
 
 
 class UpstreamKind(Protocol):

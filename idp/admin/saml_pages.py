@@ -15,6 +15,7 @@ from idp.admin.names import sp_api_path_of, sp_path_of
 from idp.admin.saml_common import LIST_PATH, find_sp, sp_badges, watch_of
 from idp.admin.sp_changes import changed_sp, said_by, summary_of
 from idp.admin.sp_fields import BY_SECTION, SECTIONS
+from idp.base.errors import Refused
 from idp.domain.relying import ServiceProvider
 from idp.http.forms import Problem, attempted
 from idp.http.own_pages import administrator, recent_administrator
@@ -22,6 +23,7 @@ from idp.http.parts import parts
 from idp.http.render import text
 from idp.http.security import check_csrf, form_field
 from idp.services.check_sp import is_encryptable
+from idp.services.metadata.ends import endings_of_app
 from idp.services.release_saml import sent
 
 bp = Blueprint("admin_saml", __name__)
@@ -41,7 +43,7 @@ def one_sp(name: str) -> Response:
     administrator(f"{LIST_PATH}/{name}")
     sp = find_sp(name)
     view, saml, issuer = said_by(parts(), sp), parts().settings.saml, parts().installation.issuer
-    given = sent(sp)
+    given, ends = sent(sp), endings_of_app(sp, view, parts().clock()) if view is not None else []
     return shown(
         "admin_saml_app.html",
         sp=sp,
@@ -49,7 +51,8 @@ def one_sp(name: str) -> Response:
         badges=sp_badges(sp),
         view=view,
         summary=summary_of(view),
-        expired=view is not None and view.valid_until is not None and view.valid_until <= parts().clock(),
+        expired=any(one.grave for one in ends),
+        ends=[one for one in ends if not one.grave],
         clear=view is not None and sp.encrypt == "when_possible" and not is_encryptable(sp, view),
         missing=[one.friendly_name or one.name for one in view.wanted if one.required and one.name not in given]
         if view
@@ -155,12 +158,22 @@ def _remove(sp: ServiceProvider, who: str) -> None:
 
 
 def _remove_page(sp: ServiceProvider, problem: Problem | None = None) -> Response:
+    heir = _federation_of(sp)
     return shown(
         "admin_remove.html",
         problem,
         app=sp,
-        why=text("admin_saml.remove_why"),
+        why=text("admin_saml.remove_why_federation", federation=heir) if heir else text("admin_saml.remove_why"),
         base=sp_path_of(sp.id),
         command=sp_words.command(("remove", sp.id), {}),
         api_call=as_words.api_call(parts().installation.issuer, "DELETE", sp_api_path_of(sp.id)),
     )
+
+
+def _federation_of(sp: ServiceProvider) -> str:
+    """The federation by which it is still known when its record is gone; empty for none."""
+    try:
+        found = parts().federations.entity(sp.id)
+    except Refused:  # too many wait for its server: that keeps nobody from removing
+        return ""
+    return found[0].id if found is not None else ""

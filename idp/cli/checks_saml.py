@@ -1,19 +1,19 @@
 """What `idp doctor` looks at in SAML: metadata and certificates that end soon, metadata that could not be fetched, copies that
-wait. Says nothing where there is no SAML, and loads no XML library then.
+wait. Says nothing where there is no SAML, and loads no XML library then. Leaves how soon is soon to idp.services.metadata.ends.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from idp.base.errors import Refused
 from idp.cli.checks import Finding, State
 from idp.cli.common import printable, when
+from idp.services.metadata.ends import DAY, FEDERATION_DAYS, Ending, endings, endings_of_app
 
 if TYPE_CHECKING:
+    from idp.domain.relying import ServiceProvider
     from idp.http.parts import Parts
 
-DAY = 86_400.0
-SOON, SOONER, LAST = 60, 30, 7  # days before the end
 MOST = 1000  # peers that are looked at one by one
 
 
@@ -25,20 +25,28 @@ def service_providers(parts: "Parts") -> Iterator[Finding]:
         try:
             found = parts.providers.get(sp.id)
         except Refused as refused:
-            yield Finding(name, "wrong", refused.message, f"Bring good metadata: idp sp add FILE ({sp.id})")
+            yield Finding(name, "wrong", refused.message, f"Bring good metadata: {_bring(parts, sp)}")
             continue
         if found is None:
             yield Finding(name, "hint", "its federation does not know it (any more)", "See: idp federation list")
             continue
-        from idp.saml.changes import ends_of
-
-        yield from _ending(parts, name, ends_of(found[1]), "Ask its administrator for new metadata: idp sp add FILE")
+        cure = f"Ask its administrator for new metadata: {_bring(parts, sp)}"
+        yield from _told(name, endings_of_app(sp, found[1], parts.clock()), cure)
         if sp.encrypt == "always" and found[1].encrypt_to is None:
             yield Finding(
                 name, "wrong", "must be encrypted for, and has no certificate for that", "idp sp set … encrypt="
             )
     if known:
         yield Finding("SAML apps", "ok", f"{len(known)} registered")
+
+
+def _bring(parts: "Parts", sp: "ServiceProvider") -> str:
+    """The command that takes new metadata over, wherever they come from."""
+    if sp.source_id:
+        return f"idp federation refresh {sp.source_id}"
+    if parts.metadata_watch.of(f"sp:{sp.id}") is not None:
+        return f"idp sp refresh {printable(sp.id)}"
+    return f"idp sp add FILE ({printable(sp.id)})"
 
 
 def watched(parts: "Parts") -> Iterator[Finding]:
@@ -66,8 +74,7 @@ def federations(parts: "Parts") -> Iterator[Finding]:
             yield Finding(name, "ok", f"{one.entities} service providers, loaded {when(one.loaded_at) or 'never'}")
         if one.valid_until is not None:
             cure = f"idp federation refresh {one.id}"
-            # A federation renews the end every few days: near it, fetching has failed for long.
-            if one.valid_until - parts.clock() < 2 * DAY:
+            if one.valid_until - parts.clock() < FEDERATION_DAYS * DAY:
                 yield from _ending(parts, name, [("metadata", one.valid_until)], cure)
 
 
@@ -95,19 +102,19 @@ def own_certificates(parts: "Parts") -> Iterator[Finding]:
         yield from _ending(parts, f"{what} ({key.alg})", [("certificate", not_after(bare(key.certificate)))], cure)
 
 
-def _ending(parts: "Parts", name: str, ends: list[tuple[str, float]], cure: str) -> Iterator[Finding]:
-    """60 days before the end a hint, louder at 30 and 7; afterwards something is wrong for metadata only: nobody looks at the
-    dates of a certificate that stands in metadata, but some software does."""
-    for what, end in ends:
-        left = (end - parts.clock()) / DAY
-        if left > SOON:
-            continue
-        if left <= 0:
-            state: State = "wrong" if what == "metadata" else "hint"
-            yield Finding(name, state, f"its {what} ended {when(end)}", cure)
+def _ending(parts: "Parts", name: str, ends: Iterable[tuple[str, float]], cure: str) -> Iterator[Finding]:
+    return _told(name, endings(ends, parts.clock()), cure)
+
+
+def _told(name: str, found: Iterable[Ending], cure: str) -> Iterator[Finding]:
+    """Before the end a hint, louder when it is near; afterwards something is wrong for metadata only."""
+    for one in found:
+        if one.urgency == "over":
+            state: State = "wrong" if one.grave else "hint"
+            yield Finding(name, state, f"its {one.what} ended {when(one.at)}", cure)
         else:
-            urgent = "now: " if left <= LAST else "soon: " if left <= SOONER else ""
-            yield Finding(name, "hint", f"{urgent}its {what} ends {when(end)}, in {left:.0f} days", cure)
+            urgent = {"last": "now: ", "sooner": "soon: "}.get(one.urgency, "")
+            yield Finding(name, "hint", f"{urgent}its {one.what} ends {when(one.at)}, in {one.days:.0f} days", cure)
 
 
 CHECKS = (service_providers, watched, federations, upstreams, own_certificates)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from idp.cli.common import ACTOR, Group, installation, show, when
+from idp.cli.common import ACTOR, Group, installation, note, show, when
 
 if TYPE_CHECKING:
     from idp.services.rotate_keys import KeyAge
@@ -62,6 +62,12 @@ def rotate(uses: tuple[Any, ...], algs: tuple[str, ...]) -> None:
             rotated += parts.rotation.rotate_tokens(actor=ACTOR, algs=algs, **({"uses": tokens} if tokens else {}))
         rotated += [parts.rotation.rotate(use, alg, actor=ACTOR) for use, alg in saml]
         show([_facts(one) for one in rotated])
+    for one in rotated:
+        if one.hasty:
+            note(
+                f"warning: The {one.alg} key that signs SAML messages now was in our metadata for {_days(one.stood)} only. Apps and "
+                "upstreams that have not read them since refuse what it signs: have them read our metadata now."
+            )
 
 
 def _saml_keys(uses: tuple[Any, ...], algs: tuple[str, ...]) -> list[tuple[Any, str]]:

@@ -204,13 +204,22 @@ def _told(told: "Preview") -> dict[str, Any]:
 
 
 def _told_text(told: "Preview") -> str:
-    name = told.name_id or told.name_id_why or "(random)"
+    name = told.name_id or ("-" + _why(told.name_id_why) if told.name_id_why else "(random)")
     lines = [f"NameID: {name}  {told.name_id_format}"]
     for one in told.attributes:
-        said = ", ".join(one.values) or f"- ({one.why})"
+        said = (", ".join(one.values) or "-") + _why(one.why, one.left_out)
         lines.append(f"  {one.friendly_name or one.name}: {said}")
     lines += [f"  wanted{' and required' if one.required else ''}, not sent: {one.name}" for one in told.wanted]
     return "\n".join(printable(line) for line in lines)
+
+
+def _why(why: str, left_out: tuple[str, ...] = ()) -> str:
+    """Why there is no value, or not each of them, in the words of the page."""
+    from idp.resources import catalogue
+
+    if not why:
+        return ""
+    return f" ({' '.join([catalogue('en').get(f'admin_saml.why_{why}', why), ', '.join(left_out)]).strip()})"
 
 
 def _found(parts: "Parts", entity_id: str) -> "tuple[ServiceProvider, Any]":

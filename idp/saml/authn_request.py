@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from idp.saml import names
 from idp.saml.algorithms import Algorithm, PrivateKey, bare
 from idp.saml.formats import CONTENT, KEY_TRANSPORT
-from idp.saml.writing import attribute, element, instant, message, text
+from idp.saml.writing import attribute, element, instant, message, text, ui_info
 
 PROTOCOL = "urn:oasis:names:tc:SAML:2.0:protocol"
 BINDING = "urn:oasis:names:tc:SAML:2.0:bindings:"
@@ -93,7 +93,8 @@ def _contexts(request: Request) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OurSp:
-    """signing, encryption: certificates in PEM. logout_url: None when logout is off. cbc: we open AES-CBC as well."""
+    """signing, encryption: certificates in PEM. logout_url: None when logout is off. cbc: we open AES-CBC as well.
+    display_name: for people of the other side."""
 
     entity_id: str
     acs_url: str
@@ -104,6 +105,7 @@ class OurSp:
     requests_signed: bool
     want_assertions_signed: bool
     cbc: bool = False
+    display_name: str = ""
 
 
 def metadata(sp: OurSp) -> bytes:
@@ -116,6 +118,7 @@ def metadata(sp: OurSp) -> bytes:
         for binding in _LOGOUT_BINDINGS
         if sp.logout_url
     )
+    shown = f"<md:Extensions>{more}</md:Extensions>" if (more := ui_info(sp.display_name)) else ""
     formats = "".join(f"<md:NameIDFormat>{text(one)}</md:NameIDFormat>" for one in sp.name_id_formats)
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -123,7 +126,7 @@ def metadata(sp: OurSp) -> bytes:
         f'xmlns:ds="http://www.w3.org/2000/09/xmldsig#" entityID="{_quoted(sp.entity_id)}">'
         f'<md:SPSSODescriptor AuthnRequestsSigned="{_boolean(sp.requests_signed)}" '
         f'WantAssertionsSigned="{_boolean(sp.want_assertions_signed)}" protocolSupportEnumeration="{PROTOCOL}">'
-        f"{keys}{logout}{formats}"
+        f"{shown}{keys}{logout}{formats}"
         f'<md:AssertionConsumerService Binding="{BINDING}HTTP-POST" Location="{_quoted(sp.acs_url)}" index="0" '
         f'isDefault="true"/></md:SPSSODescriptor></md:EntityDescriptor>\n'
     ).encode()

@@ -17,10 +17,10 @@ from cryptography import x509
 from idp.base.net import is_loopback_url
 from idp.saml import xml
 from idp.saml.algorithms import BadSignature, PublicKey, public_key
+from idp.saml.names import MDUI
 from idp.saml.views import Binding
 from idp.saml.xml import DS, MD, SAML, SAMLP, Element
 
-MDUI = "urn:oasis:names:tc:SAML:metadata:ui"
 MDATTR = "urn:oasis:names:tc:SAML:metadata:attribute"
 CATEGORY = "http://macedir.org/entity-category"
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"

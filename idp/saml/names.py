@@ -11,6 +11,7 @@ ENTITY = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
 NAME_ID_FORMATS = (PERSISTENT, TRANSIENT, EMAIL, UNSPECIFIED)
 SHORT_FORMATS = {"persistent": PERSISTENT, "transient": TRANSIENT, "email": EMAIL, "unspecified": UNSPECIFIED}
 
+MDUI = "urn:oasis:names:tc:SAML:metadata:ui"  # namespace of what people see of a peer
 FIELDS = ("username", "email", "name", "id", "roles", "groups")
 URI_NAME = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
 BASIC_NAME = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic"

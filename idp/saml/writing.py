@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from idp.saml.names import MDUI
+
 NAMESPACES = {
     "saml": "urn:oasis:names:tc:SAML:2.0:assertion",
     "samlp": "urn:oasis:names:tc:SAML:2.0:protocol",
@@ -61,6 +63,14 @@ def attribute(value: str) -> str:
         return value
     value = _NOT_XML.sub("", value).replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     return value.replace("\t", "&#x9;").replace("\n", "&#xA;").replace("\r", "&#xD;")
+
+
+def ui_info(display_name: str) -> str:
+    """What people of the other side see of us (Metadata UI 2.1), for md:Extensions; nothing when there is no name."""
+    if not display_name:
+        return ""
+    name = f'<mdui:DisplayName xml:lang="en">{text(display_name)}</mdui:DisplayName>'
+    return f'<mdui:UIInfo xmlns:mdui="{MDUI}">{name}</mdui:UIInfo>'
 
 
 @lru_cache(maxsize=64)

@@ -46,6 +46,16 @@ class KeyAge:
     rotation_due: float | None = None
     published_until: float | None = None
 
+    @property
+    def stood(self) -> float:
+        """Seconds for which it was published before it signed; until now for one that does not sign yet."""
+        return self.age if self.activated_at is None else self.activated_at - self.created_at
+
+    @property
+    def hasty(self) -> bool:
+        """Does it sign although SAML peers, which read our metadata once a day, may not know it?"""
+        return self.use == "saml" and self.state == "current" and self.stood < DAY
+
 
 class RotateKeys:
     """days: so old a key may become before `keep` rotates it; 0 for never."""

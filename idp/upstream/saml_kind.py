@@ -100,6 +100,7 @@ class SamlKind:
                 requests_signed=self.settings.sign_requests == "always",
                 want_assertions_signed=self.settings.signed in ("assertion", "both"),
                 cbc=self.settings.cbc,
+                display_name=self._tools.organisation,
             )
         )
 

@@ -1,6 +1,7 @@
 """The page about the metadata of a service provider: by hand, fetched, a new copy that waits for somebody's word."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -49,6 +50,15 @@ def test_an_app_that_is_added_by_its_address_is_watched(house: House, browser: B
     page = browser.open(META).submit("/metadata/look")
     assert "Looked just now" in page.text
     assert "wait for your word" in page.text
+
+
+def test_the_page_says_who_vouches_for_the_metadata(house: House, browser: Browser, publisher: Receiver) -> None:
+    add(browser, publisher)
+    assert "nobody (http on this machine)" in browser.open(META).text
+    watch = watch_of(house)
+    assert watch is not None
+    assert house.parts.repo.replace_if(replace(watch, url="https://sp.example/metadata")) is not None
+    assert "TLS only" in browser.open(META).text
 
 
 def test_an_address_that_gives_no_metadata_adds_nothing(house: House, browser: Browser, publisher: Receiver) -> None:

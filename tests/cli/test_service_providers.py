@@ -93,10 +93,23 @@ def test_settings_are_changed_and_checked_and_the_app_is_switched_off(shell: She
 def test_a_preview_says_what_an_app_would_be_told(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "sp.xml").write_bytes(saying())
     shell.json("sp", "add", "sp.xml", "--set", "attributes.uid=username")
-    shell.json("user", "add", "ada", "--email", "ada@example.org")
+    shell.json("user", "add", "ada", "--email", "ada@example.org", "--name", "Ada", "--claim", "phone_number=+49123")
     told = shell.json("sp", "preview", ID, "ada")
     assert [(one["name"], one["values"]) for one in told["attributes"]] == [("uid", ["ada"])]
     assert "uid: ada" in shell("sp", "preview", ID, "ada").stdout
+    changed = (
+        "attributes.phone=claim:phone_number",
+        "attributes.groups=groups",
+        "attributes.who=name",
+        "attribute_filters.who=x-*",
+    )
+    shell.json("sp", "set", ID, *changed, "name_id_format=email", "name_id_field=claim:phone_number")
+    said = shell("sp", "preview", ID, "ada").stdout
+    assert "who: - (Held back by a filter: Ada)" in said
+    assert "groups: - (This person has none.)" in said
+    assert "phone: - (Nobody has proved that it is theirs, so it is kept back.)" in said
+    assert "NameID: - (Nobody has proved that it is theirs, so it is kept back.)" in said
+    assert {one["why"] for one in shell.json("sp", "preview", ID, "ada")["attributes"]} >= {"no_value", "unverified"}
     assert "no user" in shell.refused("sp", "preview", ID, "nobody")[1]
 
 
@@ -146,9 +159,10 @@ def test_the_doctor_tells_what_ends_what_failed_and_what_waits(shell: Shell, pub
     shell.json("sp", "refresh", ID)
     publisher.broken = True
     shell.refused("sp", "refresh", ID)
-    told = [
-        (one["check"], one["state"], one["detail"]) for one in json.loads(shell("doctor", "--json").stdout)["checks"]
-    ]
+    checks = json.loads(shell("doctor", "--json").stdout)["checks"]
+    told = [(one["check"], one["state"], one["detail"]) for one in checks]
+    [cure] = [one["cure"] for one in checks if one["check"] == "SAML app Wiki"]
+    assert cure == f"Ask its administrator for new metadata: idp sp refresh {ID}"
     assert any(check == "SAML app Wiki" and "now: its metadata ends" in detail for check, _, detail in told)
     watched = [detail for check, _, detail in told if check == f"metadata of sp:{ID}"]
     assert "answers 500" in watched[0]
@@ -161,5 +175,7 @@ def test_saml_keys_of_every_algorithm_are_rotated_by_name(shell: Shell) -> None:
     rotated = shell.json("keys", "rotate", "--use", "saml_encryption")
     assert [(one["use"], one["alg"]) for one in rotated] == [("saml_encryption", "RS256")]
     assert "saml_encryption" in shell.refused("keys", "rotate", "--use", "saml_encryption", "--alg", "ES256")[1]
+    assert "was in our metadata for 0 min only" in shell("keys", "rotate", "--use", "saml").stderr
+    assert "in our metadata" not in shell("keys", "rotate", "--use", "saml_encryption").stderr
     uses = {(one["use"], one["alg"]) for one in shell.json("keys", "list")}
     assert {("saml", "ES256"), ("saml_encryption", "RS256")} <= uses

@@ -43,6 +43,13 @@ def test_a_secret_comes_from_a_file_so_that_no_process_list_shows_it(shell: Shel
     assert add(shell, "--set", "client_secret=file:secret.txt")["settings"]["client_secret"] == "(secret)"
 
 
+def test_google_needs_a_client_id_and_a_secret_and_nothing_else(shell: Shell) -> None:
+    given = ("--set", "client_id=x.apps.googleusercontent.com", "--set", "client_secret=env:GOOGLE")
+    done = shell("upstream", "add", "google", "--id", "google", *given, env={"GOOGLE": "very-secret"})
+    assert "/upstream/google/callback" in done.stdout
+    assert "very-secret" not in done.stdout
+
+
 def test_an_upstream_is_switched_changed_and_removed(shell: Shell) -> None:
     add(shell)
     assert shell.json("upstream", "disable", "corp")["enabled"] is False

@@ -163,12 +163,15 @@ def test_the_job_loads_what_is_due_once_and_asks_whether_it_is_new(it: Federatio
     assert len(it.rows) == 2
 
 
-def test_of_two_federations_with_the_same_member_the_first_by_id_counts(it: Federation) -> None:
+def test_of_two_federations_with_the_same_member_the_one_that_was_added_first_counts(it: Federation) -> None:
     it.add("b-one", path="/b")
+    it.clock.advance(1)
     it.add("a-one", path="/a")
     for path in ("b", "a"):
         it.publisher.put(aggregate([Sp(ZERO, acs=(f"https://{path}.example/acs",)).metadata()]), f"/{path}")
         it.federations.refresh(f"{path}-one")
+    assert it.get()[1].acs[0].url == "https://b.example/acs"
+    it.federations.change(replace(it.federations.get("b-one"), enabled=False), actor="test")
     assert it.get()[1].acs[0].url == "https://a.example/acs"
 
 

@@ -1,5 +1,7 @@
 """Owns our requests to a SAML upstream, and our metadata for it, through the whole door."""
 
+from dataclasses import replace
+
 import pytest
 from lxml import etree
 
@@ -106,4 +108,15 @@ def test_our_metadata_keeps_to_the_schema_and_a_reader_understands_it(browser, w
     text = browser.get("/upstream/corp/metadata").data
     xml.parse(text, xml.METADATA)
 
-    assert sp_metadata.read(text).acs[0].url == f"{BASE}/upstream/corp/acs"
+    view = sp_metadata.read(text)
+    assert view.acs[0].url == f"{BASE}/upstream/corp/acs"
+    assert view.name == "Sheaf", "the other side shows the name of the organisation"
+
+
+def test_a_name_is_written_as_text_and_none_is_left_out():
+    from idp.saml.authn_request import OurSp, metadata
+    from idp.saml.sp_metadata import read
+
+    ours = OurSp(f"{BASE}/metadata", f"{BASE}/acs", None, (), (), (), False, True)
+    assert b"UIInfo" not in metadata(ours)
+    assert read(metadata(replace(ours, display_name='Ada <& "Söhne">'))).name == 'Ada <& "Söhne">'

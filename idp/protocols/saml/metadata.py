@@ -13,9 +13,9 @@ from idp.http.parts import Parts
 from idp.protocols.saml.entity import Entity, OurKey
 from idp.saml import formats, names, xml
 from idp.saml.algorithms import ALGORITHMS, DIGESTS, bare
-from idp.saml.metadata_document import BINDINGS, CATEGORY, MDATTR, MDUI
+from idp.saml.metadata_document import BINDINGS, CATEGORY, MDATTR
 from idp.saml.sp_metadata import service_provider_from_metadata
-from idp.saml.writing import attribute, instant, text
+from idp.saml.writing import attribute, instant, text, ui_info
 
 __all__ = ["Published", "idp_metadata", "ours", "service_provider_from_metadata", "signed_metadata"]
 
@@ -103,7 +103,7 @@ def _role(published: Published) -> str:
     wants = "true" if published.want_signed else "false"
     # Shibboleth's service provider drops scoped attributes of an identity provider that declares no scope.
     scopes = "".join(f'<shibmd:Scope regexp="false">{text(one)}</shibmd:Scope>' for one in published.scopes)
-    more = scopes + _display(published.organisation)
+    more = scopes + ui_info(published.organisation)
     more = f'<md:Extensions xmlns:shibmd="{xml.SHIBMD}">{more}</md:Extensions>\n' if more else ""
     keys = "".join(_key("signing", one) for one in published.signing)
     if published.encryption:
@@ -131,13 +131,6 @@ def _key(use: str, certificate: str, methods: str = "") -> str:
         f'<md:KeyDescriptor use="{use}"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{bare(certificate)}</ds:X509Certificate>'
         f"</ds:X509Data></ds:KeyInfo>{methods}</md:KeyDescriptor>\n"
     )
-
-
-def _display(organisation: str) -> str:
-    if not organisation:
-        return ""
-    name = f'<mdui:DisplayName xml:lang="en">{text(organisation)}</mdui:DisplayName>'
-    return f'<mdui:UIInfo xmlns:mdui="{MDUI}">{name}</mdui:UIInfo>'
 
 
 def _people(published: Published) -> str:

@@ -56,7 +56,8 @@ class Federations:
     # ---------------------------------------------------------------- who is in them
 
     def entity(self, entity_id: str) -> tuple[MetadataSource, FederationEntity] | None:
-        """As an enabled federation has it at this moment; of several the first by id."""
+        """As an enabled federation has it at this moment; of several the one that was added first. An MDQ server is asked
+        only for those whom no other one has, so that members of an aggregate never wait for it."""
         for _ in range(2):  # again, when a load was put into force between the two look-ups
             known = self._repo.find(FederationEntity, limit=MOST_SOURCES, entity_id=entity_id)
             sources = {one.source_id: self.get(one.source_id) for one in known}
@@ -67,7 +68,7 @@ class Federations:
             ]
             if found or not known:
                 break
-        best = min(found, key=lambda pair: pair[0].id, default=None) if known else None
+        best = min(found, key=lambda pair: _added(pair[0]), default=None) if known else None
         if best is not None and best[0].kind == "aggregate":
             return best
         return self._asked(entity_id, best)
@@ -75,7 +76,7 @@ class Federations:
     def _asked(
         self, entity_id: str, kept: tuple[MetadataSource, FederationEntity] | None
     ) -> tuple[MetadataSource, FederationEntity] | None:
-        for source in self.all() if kept is None else [kept[0]]:
+        for source in sorted(self.all(), key=_added) if kept is None else [kept[0]]:
             if source.kind == "mdq" and source.enabled:
                 one = self._query.entity(source, entity_id, kept[1] if kept is not None else None)
                 if one is not None:
@@ -247,6 +248,10 @@ class Federations:
         if stored is None:
             raise changed_meanwhile()
         return stored
+
+
+def _added(source: MetadataSource) -> tuple[float, str]:
+    return source.created_at, source.id
 
 
 def _unknown() -> Refused:
