@@ -3,7 +3,7 @@
 Leaves keys to jwks and what is done with the endpoints to the kinds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,8 +31,15 @@ class Metadata:
 
 
 class Discovery:
-    def __init__(self, issuer: str, policy: NetPolicy, clock: Clock) -> None:
+    """issuer: where the document is. stated_as: the issuers that it may state, if not exactly this one: Microsoft's is a
+    template when several tenants are meant, and names the tenant's id when a domain was asked for."""
+
+    def __init__(
+        self, issuer: str, policy: NetPolicy, clock: Clock, stated_as: Callable[[str], bool] | None = None
+    ) -> None:
         self._issuer = issuer
+        # Discovery 4.3: exactly; else one provider could speak for another
+        self._stated_as = stated_as or (lambda stated: stated == issuer)
         self._policy = policy
         self._cache: Cached[Metadata] = Cached(clock)
 
@@ -48,15 +55,20 @@ class Discovery:
             if refused.code != "upstream_answer_invalid":
                 raise
             raise misconfigured(f"no discovery document: {refused.reason}") from None
-        return read_metadata(document, self._issuer, self._policy)
+        return self._read(document)
+
+    def _read(self, document: Mapping[str, Any]) -> Metadata:
+        stated = document.get("issuer")
+        if isinstance(stated, str) and self._stated_as(stated):
+            return read_metadata(document, stated, self._issuer, self._policy)
+        raise misconfigured(
+            f"the discovery document says issuer {said(stated)!r}, configured is {said(self._issuer)!r}"
+        )
 
 
-def read_metadata(document: Mapping[str, Any], issuer: str, policy: NetPolicy) -> Metadata:
+def read_metadata(document: Mapping[str, Any], issuer: str, fetched_from: str, policy: NetPolicy) -> Metadata:
     """Raises Refused(upstream_misconfigured)."""
-    stated = document.get("issuer")
-    if stated != issuer:  # Discovery 4.3: exactly; else one provider could speak for another
-        raise misconfigured(f"the discovery document says issuer {said(stated)!r}, configured is {said(issuer)!r}")
-    plain_http = policy.allow_private and is_loopback_url(issuer) and issuer.startswith("http:")
+    plain_http = policy.allow_private and is_loopback_url(fetched_from) and fetched_from.startswith("http:")
     userinfo = document.get("userinfo_endpoint")
     return Metadata(
         issuer=issuer,

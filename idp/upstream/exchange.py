@@ -37,21 +37,36 @@ class Exchange:
 
     def get_json(self, url: str, *, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The JSON object at `url`. Raises Refused(upstream_unreachable | upstream_answer_invalid)."""
+        return json_object(self._get(url, headers).body, _place(url))
+
+    def get_list(self, url: str, *, headers: Mapping[str, str], none_if: tuple[int, ...] = ()) -> list[Any]:
+        """The JSON array at `url`, empty for a status of none_if. Raises like get_json."""
+        answer = self._get(url, headers, none_if)
+        found = [] if answer.status in none_if else _json(answer.body)
+        if not isinstance(found, list):
+            raise answer_invalid(f"{_place(url)} did not answer with a JSON array")
+        return found
+
+    def _get(self, url: str, headers: Mapping[str, str] | None, besides: tuple[int, ...] = ()) -> Answer:
         answer = self.send("GET", url, headers={"Accept": "application/json", **(headers or {})})
-        if answer.status != 200:
+        if answer.status not in (200, *besides):
             raise answer_invalid(f"GET {_place(url)} answered {answer.status}")
-        return json_object(answer.body, _place(url))
+        return answer
 
 
 def json_object(body: bytes, where: str) -> dict[str, Any]:
     """Raises Refused(upstream_answer_invalid)."""
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        found = None
+    found = _json(body)
     if not isinstance(found, dict):
         raise answer_invalid(f"{where} did not answer with a JSON object")
     return found
+
+
+def _json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _place(url: str) -> str:

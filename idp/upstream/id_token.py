@@ -26,9 +26,12 @@ Claims = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What this token must say. forced_at: when the browser left to prove again, None when it did not have to."""
+    """What this token must say. issuer_for: the issuer that claims like these must name; it may refuse. key_issuer: for which
+    issuer a key speaks that was published with an `issuer`; None, for any. forced_at: when the browser left to prove again,
+    None when it did not have to."""
 
-    issuer: str
+    issuer_for: Callable[[Claims], str]
+    key_issuer: Callable[[str, Claims], str | None]
     client_id: str
     nonce: str
     algorithms: tuple[str, ...]
@@ -43,9 +46,12 @@ def accept(token: object, expected: Expected, keys: KeySource, jwks_uri: str, ex
         raise answer_invalid("the token answer has no id_token")
     if len(token) > MAX_TOKEN_CHARS:
         raise answer_invalid("the id_token is too long")
-    claims = _verified(token, expected.algorithms, keys, jwks_uri, exchange)
+    claims, key = _verified(token, expected.algorithms, keys, jwks_uri, exchange)
     for check in CHECKS:
         check(claims, expected)
+    speaks_for = expected.key_issuer(key.issuer, claims) if key.issuer is not None else None
+    if speaks_for is not None and speaks_for != claims["iss"]:
+        raise answer_invalid(f"id_token: signed with a key of {said(key.issuer)!r}, but iss is {said(claims['iss'])!r}")
     return claims
 
 
@@ -54,7 +60,7 @@ def accept(token: object, expected: Expected, keys: KeySource, jwks_uri: str, ex
 
 def _verified(
     token: str, algorithms: tuple[str, ...], keys: KeySource, jwks_uri: str, exchange: Exchange
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], PublicKey]:
     header = _header(token)
     alg, kid = header.get("alg"), header.get("kid")
     if not isinstance(alg, str) or alg not in algorithms:
@@ -62,14 +68,14 @@ def _verified(
     if kid is not None and not isinstance(kid, str):
         raise answer_invalid("id_token: the key id is not text")
     held = keys.current(jwks_uri, exchange)
-    claims = _try(token, alg, candidates(held.value, alg, kid))
-    if claims is None:
+    found = _try(token, alg, candidates(held.value, alg, kid))
+    if found is None:
         # An unknown key id, or a new key under the old id: the upstream may have rotated since we last looked.
         newer = keys.newer(held, jwks_uri, exchange)
-        claims = _try(token, alg, candidates(newer.value, alg, kid)) if newer is not held else None
-    if claims is None:
+        found = _try(token, alg, candidates(newer.value, alg, kid)) if newer is not held else None
+    if found is None:
         raise answer_invalid(f"id_token: no published key fits the signature (alg {alg}, kid {said(kid)!r})")
-    return claims
+    return found
 
 
 def _header(token: str) -> Mapping[str, Any]:
@@ -83,8 +89,8 @@ def _header(token: str) -> Mapping[str, Any]:
     return found
 
 
-def _try(token: str, alg: str, keys: list[PublicKey]) -> dict[str, Any] | None:
-    """The claims when one of the keys fits, else None."""
+def _try(token: str, alg: str, keys: list[PublicKey]) -> tuple[dict[str, Any], PublicKey] | None:
+    """The claims, and which of the keys fits, else None."""
     from joserfc import jwt
     from joserfc.errors import BadSignatureError, JoseError
     from joserfc.jws import JWSRegistry
@@ -94,7 +100,7 @@ def _try(token: str, alg: str, keys: list[PublicKey]) -> dict[str, Any] | None:
     registry.max_payload_length = MAX_TOKEN_CHARS
     for key in keys[:MAX_KEYS_TRIED]:
         try:
-            return dict(jwt.decode(token, key.key, registry=registry).claims)
+            return dict(jwt.decode(token, key.key, registry=registry).claims), key
         except BadSignatureError:
             continue
         except (JoseError, ValueError, TypeError, RecursionError) as error:
@@ -106,8 +112,9 @@ def _try(token: str, alg: str, keys: list[PublicKey]) -> dict[str, Any] | None:
 
 
 def issuer_is_ours(claims: Claims, expected: Expected) -> None:
-    if claims.get("iss") != expected.issuer:
-        raise answer_invalid(f"id_token: iss is {said(claims.get('iss'))!r}, expected {expected.issuer!r}")
+    issuer = expected.issuer_for(claims)
+    if claims.get("iss") != issuer:
+        raise answer_invalid(f"id_token: iss is {said(claims.get('iss'))!r}, expected {issuer!r}")
 
 
 def made_for_us(claims: Claims, expected: Expected) -> None:
@@ -140,9 +147,7 @@ def nonce_is_ours(claims: Claims, expected: Expected) -> None:
 
 
 def subject_is_usable(claims: Claims, _expected: Expected) -> None:
-    subject = claims.get("sub")
-    if not isinstance(subject, str) or not subject.strip() or len(subject) > MAX_SUBJECT or _has_controls(subject):
-        raise answer_invalid("id_token: sub is missing, too long or not plain text")
+    subject_in(claims, "sub")
 
 
 def proved_again(claims: Claims, expected: Expected) -> None:
@@ -166,6 +171,14 @@ CHECKS: tuple[Callable[[Claims, Expected], None], ...] = (
     subject_is_usable,
     proved_again,
 )
+
+
+def subject_in(claims: Claims, name: str) -> str:
+    """The claim that names a person. Raises Refused(upstream_answer_invalid)."""
+    subject = claims.get(name)
+    if not isinstance(subject, str) or not subject.strip() or len(subject) > MAX_SUBJECT or _has_controls(subject):
+        raise answer_invalid(f"id_token: {name} is missing, too long or not plain text")
+    return subject
 
 
 def _moment(claims: Claims, name: str) -> float | None:

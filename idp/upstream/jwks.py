@@ -32,13 +32,14 @@ ALGORITHMS = tuple(_FITS)
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """kid and alg as published, None when absent. key: a joserfc key."""
+    """kid, alg and issuer (Microsoft's) as published, None when absent. key: a joserfc key."""
 
     kid: str | None
     alg: str | None
     kty: str
     crv: str | None
     key: Any
+    issuer: str | None = None
 
     def fits(self, alg: str) -> bool:
         """By type and curve, and by the key's own `alg`: an RSA key is never taken for an HMAC secret, say."""
@@ -95,7 +96,9 @@ def _read(published: Mapping[str, Any]) -> PublicKey | None:
             return None
     except (JoseError, ValueError, TypeError, KeyError):
         return None
-    kid, alg = published.get("kid"), published.get("alg")
-    return PublicKey(
-        kid if isinstance(kid, str) else None, alg if isinstance(alg, str) else None, kty, members.get("crv"), key
-    )
+    kid, alg, issuer = (_text(published.get(name)) for name in ("kid", "alg", "issuer"))
+    return PublicKey(kid, alg, kty, members.get("crv"), key, issuer)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -14,21 +14,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from idp.base.errors import Refused
 from idp.domain.upstream import UpstreamProvider
 from idp.upstream.registry import file_fields, secret_fields, settings_model
-from idp.upstream.words import nearest, words
+from idp.upstream.words import domains, nearest
 
 MAX_SECRET_BYTES = 65_536
 MAX_FILE_BYTES = 1_048_576
-
-
-def domains(value: object) -> object:
-    """In the form that e-mail addresses are compared in: lower-case ASCII."""
-    found = words(value)
-    if not isinstance(found, tuple | list):
-        return found
-    try:
-        return tuple(str(one).removeprefix("@").encode("idna").decode().lower() for one in found)
-    except UnicodeError:
-        raise ValueError("One of these is not a domain") from None
 
 
 Domains = Annotated[tuple[str, ...], BeforeValidator(domains)]

@@ -16,6 +16,16 @@ def denied(reason: str) -> Refused:
     )
 
 
+def not_admitted(reason: str) -> Refused:
+    """The answer proves who is there, and it is nobody whom the settings let in."""
+    return Refused(
+        "upstream_not_admitted",
+        "The account that you used over there is of an organisation that may not sign in here. Use another account.",
+        status=403,
+        reason=reason,
+    )
+
+
 def unreachable(reason: str) -> Refused:
     """No usable answer in time: down, slow, too large, not allowed by the address guard."""
     return Refused(

@@ -13,3 +13,14 @@ def nearest(typed: str, known: Iterable[str]) -> str:
 def words(value: object) -> object:
     """`a b, c` -> ("a", "b", "c"); anything but text stays as it is."""
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def domains(value: object) -> object:
+    """In the form that e-mail addresses are compared in: lower-case ASCII."""
+    found = words(value)
+    if not isinstance(found, tuple | list):
+        return found
+    try:
+        return tuple(str(one).removeprefix("@").encode("idna").decode().lower() for one in found)
+    except UnicodeError:
+        raise ValueError("One of these is not a domain") from None

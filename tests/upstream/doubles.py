@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from idp.ports import Departure
+from tests.upstream.oauth2_double import GitHubCounterpart, OAuth2Counterpart
 from tests.upstream.openid_double import CLIENT_ID, CLIENT_SECRET, MISSING, OpenIdDouble
 from tests.upstream.saml_answer import status
 from tests.upstream.saml_double import WS_FEDERATION, SamlDouble
+from tests.upstream.vendor_doubles import HOME, AzureDouble, GoogleDouble
 
 
 class Double(Protocol):
@@ -149,5 +151,32 @@ class AdfsCounterpart(SamlCounterpart):
         self.provider.lies = {"name_id": None}
 
 
+class GoogleCounterpart(OidcDouble):
+    def __init__(self, clock) -> None:
+        self.provider = GoogleDouble(clock)
+
+    def settings(self) -> dict[str, str]:
+        return {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+
+    def say_no(self, params: Mapping[str, str]) -> dict[str, str]:
+        return {"error": "access_denied", "state": params["state"]}
+
+
+class AzureCounterpart(GoogleCounterpart):
+    """Several tenants: everything is harder there."""
+
+    def __init__(self, clock) -> None:
+        self.provider = AzureDouble(clock, "organizations")
+
+    def settings(self) -> dict[str, str]:
+        return {**super().settings(), "tenant": "organizations", "allowed_tenants": HOME}
+
+    def answer_without_subject(self) -> None:
+        self.provider.lies = {"oid": MISSING}
+
+
 UPN = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"
 DOUBLES: dict[str, type[Double]] = {"oidc": OidcDouble, "saml": SamlCounterpart, "adfs": AdfsCounterpart}
+DOUBLES |= {"google": GoogleCounterpart, "azure_ad": AzureCounterpart}
+DOUBLES |= {"oauth2": OAuth2Counterpart, "github": GitHubCounterpart}
+SUBJECTS = {"github": "583231"}  # where people have no names but numbers

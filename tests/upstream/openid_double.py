@@ -26,6 +26,13 @@ from tests.support.ports import free_port
 CLIENT_ID = "sheaf"
 CLIENT_SECRET = "s3cret: with a colon, 100 % & a + sign"
 ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "Ed25519", "HS256"]
+PATHS = {
+    "discovery": "/.well-known/openid-configuration",
+    "authorize": "/authorize",
+    "token": "/token",
+    "jwks": "/jwks",
+    "userinfo": "/userinfo",
+}
 _MISSING = object()
 MISSING: Any = _MISSING  # as the value of a claim in `lies`: leave it out
 
@@ -72,6 +79,7 @@ class OpenIdDouble:
         self.clock = clock
         self.port = free_port()
         self.issuer = f"http://127.0.0.1:{self.port}"
+        self.paths = dict(PATHS)
         self.keys = [Published("first", key("first"))]
         self.signer = self.keys[0]
         self.lies: dict[str, Any] = {}
@@ -99,7 +107,7 @@ class OpenIdDouble:
 
     def authorize(self, url: str, sub: str = "user-1", **claims: Any) -> dict[str, str]:
         """The person signs in there: the parameters with which the browser comes back."""
-        assert url.startswith(f"{self.issuer}/authorize?"), url
+        assert url.startswith(f"{self.at('authorize')}?"), url
         asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query, strict_parsing=True).items()}
         assert asked["response_type"] == "code"
         assert asked["client_id"] == CLIENT_ID
@@ -117,6 +125,13 @@ class OpenIdDouble:
         self.signer = Published(kid, key(name, kind), alg)
         self.keys = [self.signer]
 
+    def at(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.port}{self.paths[name]}"
+
+    def own_claims(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """What providers of this make say besides."""
+        return {}
+
     def times_asked(self, path: str) -> int:
         return self.asked.count(path)
 
@@ -125,13 +140,13 @@ class OpenIdDouble:
     def discovery(self) -> dict[str, Any]:
         document = {
             "issuer": self.issuer,
-            "authorization_endpoint": f"{self.issuer}/authorize",
-            "token_endpoint": f"{self.issuer}/token",
-            "jwks_uri": f"{self.issuer}/jwks",
+            "authorization_endpoint": self.at("authorize"),
+            "token_endpoint": self.at("token"),
+            "jwks_uri": self.at("jwks"),
             "response_types_supported": ["code"],
             "id_token_signing_alg_values_supported": [*ALGORITHMS, "none"],
             "authorization_response_iss_parameter_supported": self.sends_iss,
-            **({"userinfo_endpoint": f"{self.issuer}/userinfo"} if self.userinfo is not None else {}),
+            **({"userinfo_endpoint": self.at("userinfo")} if self.userinfo is not None else {}),
             **self.metadata,
         }
         return {name: value for name, value in document.items() if value is not MISSING}
@@ -178,6 +193,7 @@ class OpenIdDouble:
             "iat": now,
             "nonce": found["nonce"],
             **({"auth_time": now} if "max_age" in found else {}),
+            **self.own_claims(found),
             **found["claims"],
             **self.lies,
         }
@@ -220,16 +236,16 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         documents = {
-            "/.well-known/openid-configuration": lambda: (200, self.double.discovery()),
-            "/jwks": lambda: (200, {"keys": [one.public() for one in self.double.keys]}),
-            "/userinfo": lambda: self.double.told_by_userinfo(self.headers.get("Authorization", "")),
+            self.double.paths["discovery"]: lambda: (200, self.double.discovery()),
+            self.double.paths["jwks"]: lambda: (200, {"keys": [one.public() for one in self.double.keys]}),
+            self.double.paths["userinfo"]: lambda: self.double.told_by_userinfo(self.headers.get("Authorization", "")),
         }
         self._answer(path, documents.get(path, lambda: (404, {"error": "not_found"})))
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         form = {name: values[0] for name, values in parse_qs(body, keep_blank_values=True).items()}
-        self._answer("/token", lambda: self.double.token(form, self.headers.get("Authorization", "")))
+        self._answer(self.double.paths["token"], lambda: self.double.token(form, self.headers.get("Authorization", "")))
 
     def _answer(self, path: str, document: Callable[[], tuple[int, dict[str, Any]]]) -> None:
         self.double.asked.append(path)
