@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 from idp.base.clock import Clock
 from idp.base.net import NetPolicy
+from idp.domain.checks import Checks
 from idp.domain.signing_key import KeyUse
 from idp.domain.upstream import UpstreamIdentity, UpstreamProvider
 
@@ -136,7 +137,8 @@ class SamlKeys(Protocol):
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What an upstream kind may use of us. issuer: our base URL, now. organisation: our name for people.
-    once(kind, owner, value, expires_at): True for exactly one caller, on every node; asked last."""
+    once(kind, owner, value, expires_at): True for exactly one caller, on every node; asked last. hide, show: seal and open
+    what must be kept of an upstream's answer; show raises SealBroken."""
 
     policy: NetPolicy
     clock: Clock
@@ -144,6 +146,23 @@ class Tools:
     saml_keys: SamlKeys
     once: Callable[[str, str, str, float], bool]
     organisation: str = ""
+    hide: Callable[[str], str] = str
+    show: Callable[[str], str] = str
+
+
+class Mailer(Protocol):
+    """Hands one mail to a mail server. Within net.timeout_seconds in all."""
+
+    def deliver(self, to: str, subject: str, text: str) -> None:
+        """Raises MailFailed."""
+
+
+class MailFailed(Exception):  # noqa: N818
+    """A mail could not be handed over. for_good: trying again is of no use."""
+
+    def __init__(self, problem: str, *, for_good: bool = False) -> None:
+        super().__init__(problem)
+        self.for_good = for_good
 
 
 class UpstreamKind(Protocol):
@@ -152,11 +171,38 @@ class UpstreamKind(Protocol):
     label: str
 
     def depart(
-        self, provider: UpstreamProvider, callback_url: str, *, force: bool, login_hint: str | None
+        self,
+        provider: UpstreamProvider,
+        callback_url: str,
+        *,
+        force: bool,
+        login_hint: str | None,
+        max_age: float | None = None,
     ) -> Departure:
-        """Raises Refused(upstream_unreachable | upstream_misconfigured)."""
+        """force: the person must prove themselves anew; max_age: or at most so many seconds ago (a kind that cannot ask for
+        that forces). Raises Refused(upstream_unreachable | upstream_misconfigured)."""
 
     def arrive(
-        self, provider: UpstreamProvider, callback_url: str, params: Mapping[str, str], remembered: Mapping[str, str]
+        self,
+        provider: UpstreamProvider,
+        callback_url: str,
+        params: Mapping[str, str],
+        remembered: Mapping[str, str],
+        checks: Checks | None = None,
     ) -> UpstreamIdentity:
-        """Checks everything and gives the identity. Raises Refused(upstream_…)."""
+        """Checks everything and gives the identity; writes each check down. Raises Refused(upstream_…)."""
+
+
+class DirectoryKind(Protocol):
+    """A kind whose people type name and password on a page of ours, which asks a directory. Has `asks_password = True`."""
+
+    label: str
+    asks_password: bool
+
+    def typed(self, login: str) -> str:
+        """What the directory is asked for when somebody types this."""
+
+    def prove(
+        self, provider: UpstreamProvider, login: str, password: str, checks: Checks | None = None
+    ) -> UpstreamIdentity:
+        """Raises Refused(wrong_credentials | upstream_…). The password is neither kept nor told to anybody but the directory."""

@@ -1,6 +1,7 @@
 """One way to refuse. Code deep inside raises Refused; each door (page, OAuth JSON, SAML status, problem+json) renders it once."""
 
 from collections.abc import Mapping
+from typing import Self
 
 
 class Refused(Exception):  # noqa: N818  (a refusal is an answer, not a fault)
@@ -12,6 +13,7 @@ class Refused(Exception):  # noqa: N818  (a refusal is an answer, not a fault)
     reason:  the precise cause for the trace log (`idp explain CODE`), not shown outside; never holds a secret
     detail:  further public members for machine doors (OAuth JSON, problem+json)
     headers: HTTP headers that belong to the refusal (WWW-Authenticate, Retry-After)
+    attempt: the LoginAttempt that was refused, with notes that nobody stored; for its record, see `about`
     """
 
     def __init__(
@@ -31,6 +33,12 @@ class Refused(Exception):  # noqa: N818  (a refusal is an answer, not a fault)
         self.reason = reason or message
         self.detail = dict(detail or {})
         self.headers = dict(headers or {})
+        self.attempt: object | None = None
+
+    def about(self, attempt: object) -> Self:
+        """The refusal itself, with the attempt as it stood when it was refused."""
+        self.attempt = attempt
+        return self
 
 
 class Misconfigured(Exception):  # noqa: N818

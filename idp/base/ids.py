@@ -39,6 +39,12 @@ def trace_code() -> str:
     return "".join(secrets.choice(_CROCKFORD) for _ in range(8)).upper()
 
 
+def derived_code(value: str) -> str:
+    """The same eight characters for the same value. It tells nothing of the value, and is no secret."""
+    number = int.from_bytes(hashlib.sha256(f"code:{value}".encode()).digest()[:5])
+    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(35, -1, -5)).upper()
+
+
 def digest(value: str) -> str:
     """SHA-256 in hex: what is stored instead of a random secret of at least 128 bits. Never for passwords."""
     return hashlib.sha256(value.encode()).hexdigest()

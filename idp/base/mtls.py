@@ -14,9 +14,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from idp.base.config import Server, Settings
+from idp.base.config import Settings
 from idp.base.errors import Misconfigured
 from idp.base.jws import base64url
+from idp.base.sections import Server
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

@@ -12,13 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
-from idp.base.config import Net
+from idp.base.sections import Net
 from idp.base.waiting import about_to_wait
 
 if TYPE_CHECKING:
@@ -44,12 +44,14 @@ class Unreachable(Exception):  # noqa: N818
 @dataclass(frozen=True, slots=True)
 class NetPolicy:
     """allow_private: loopback and private ranges; timeout: seconds for the whole exchange; max_bytes: of the body.
-    trusted: file with certificates that are trusted besides those of the system: our own, when we ask ourselves."""
+    trusted: file with certificates that are trusted besides those of the system: our own, when we ask ourselves.
+    private_hosts: hosts that may have private addresses all the same."""
 
     allow_private: bool = False
     timeout: float = 5.0
     max_bytes: int = 1_048_576
     trusted: Path | None = None
+    private_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ class Answer:
 def policy_for(net: Net, issuer: str, trusted: Path | None = None) -> NetPolicy:
     """`auto` allows private addresses only to an installation that is itself on loopback."""
     allow = net.private_addresses == "allow" or (net.private_addresses == "auto" and is_loopback_url(issuer))
-    return NetPolicy(allow, net.timeout_seconds, net.max_bytes, trusted)
+    hosts = tuple(host.lower() for host in net.private_hosts)
+    return NetPolicy(allow, net.timeout_seconds, net.max_bytes, trusted, hosts)
 
 
 def is_loopback_url(url: str) -> bool:
@@ -95,7 +98,7 @@ def fetch(
 
     deadline = time.monotonic() + policy.timeout
     scheme, host, port, target = _split(url)
-    address = _checked_address(host, port, policy)
+    address = address_of(host, port, policy)
     left = max(0.1, deadline - time.monotonic())
     pool: HTTPConnectionPool
     if scheme == "https":
@@ -184,7 +187,10 @@ def _split(url: str) -> tuple[str, str, int, str]:
     return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80), target
 
 
-def _checked_address(host: str, port: int, policy: NetPolicy) -> str:
+def address_of(host: str, port: int, policy: NetPolicy) -> str:
+    """The address to connect to, which may be reached. Raises Unreachable."""
+    if host.lower() in policy.private_hosts:
+        policy = replace(policy, allow_private=True)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

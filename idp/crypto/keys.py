@@ -224,9 +224,6 @@ class KeyRing:
     def jwks(self) -> dict[str, Any]:
         return cast(dict[str, Any], json.loads(self.published().body))
 
-    def jwks_bytes(self) -> bytes:
-        return self.published().body
-
     def verifier(self, kid: str, use: KeyUse) -> Verifier | None:
         """The public key with which to check a token of ours that claims to be signed by `kid`; None when not published."""
         key = self._fresh().by_kid.get(kid)

@@ -8,8 +8,8 @@ import threading
 import unicodedata
 from functools import cached_property
 
-from idp.base.config import Passwords as PasswordSettings
 from idp.base.errors import Refused
+from idp.base.sections import Passwords as PasswordSettings
 
 LONGEST = 512  # characters; beyond that hashing is a way to keep us busy
 

@@ -5,13 +5,14 @@ each other; each records its proof in the attempt and asks `next_step` again.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal
 
+from idp.domain.decision import Note, fitting, made
 from idp.domain.policy import SecondFactorPolicy
 from idp.domain.session import Session
-from idp.domain.upstream import UpstreamIdentity
+from idp.domain.upstream import LOCAL, UpstreamIdentity
 from idp.domain.user import User
 
 FrontDoor = Literal["oidc", "saml", "account", "device", "test"]
@@ -29,7 +30,12 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was proved, by whom and when. factor_at is None until the second factor was. logout: as in UpstreamIdentity."""
+    """What was proved, by whom and when. factor_at is None until the second factor was. logout: as in UpstreamIdentity.
+
+    auth_time may lie before the sign-in, when the upstream says so; proved_at is when we learned of it, None: the same.
+    joins: digest of the one waiting login that this was proved for, and for no other. logins: ids of the logins by which
+    somebody came; it is worth nothing once one of them is no longer the user's.
+    """
 
     user_id: str
     auth_time: float
@@ -38,13 +44,16 @@ class Proof:
     provider_id: str | None = None
     session_id: str | None = None  # set when an existing session vouches
     logout: Mapping[str, str] = field(default_factory=dict, repr=False)
+    joins: str = ""
+    proved_at: float | None = None
+    logins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Wants:
     """What the app asked for. max_age in seconds; force: prove again although a session exists, at an upstream too;
     ignore_session: the person wants to choose anew, but an upstream need not ask again. language: of the pages, None for
-    what the browser says."""
+    what the browser says. upstreams: the only ways in that the app accepts (ids, LOCAL for the password), None for all."""
 
     force: bool = False
     ignore_session: bool = False
@@ -54,6 +63,7 @@ class Wants:
     force_consent: bool = False
     login_hint: str | None = None
     language: str | None = None
+    upstreams: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +71,10 @@ class LoginAttempt:
     """id = digest of the handle. request: what the front door needs to resume, opaque to everybody else.
 
     browser: digest of the browser's cookie, set at the first visit. waiting: an upstream login whose owner (owner_id) must
-    prove themselves.
-    linking: set when a signed-in user links another login from the account page.
+    prove themselves; joined: it is theirs now.
+    linking: set when a signed-in user links another login from the account page. invitation: id of the one that was opened
+    in this browser. notes: what was found and decided so far, in order; they end up in a SignInRecord.
+    said: what an upstream said last, for the same record.
     """
 
     id: str
@@ -78,7 +90,11 @@ class LoginAttempt:
     proof: Proof | None = None
     waiting: UpstreamIdentity | None = None
     owner_id: str | None = None
+    joined: bool = False
     linking: bool = False
+    invitation: str | None = None
+    notes: tuple[Note, ...] = ()
+    said: UpstreamIdentity | None = None
     consented: bool = False
     denied: bool = False
     finished: bool = False
@@ -107,14 +123,41 @@ def effective_proof(attempt: LoginAttempt, session: Session | None, now: float) 
         return None
     if session is None or not session_suffices(attempt.wants, session, now):
         return None
-    return Proof(session.user_id, session.auth_time, session.amr, session.factor_at, session.provider_id, session.id)
+    return proof_of(session)
+
+
+def proof_of(session: Session) -> Proof:
+    return Proof(
+        session.user_id,
+        session.auth_time,
+        session.amr,
+        session.factor_at,
+        session.provider_id,
+        session.id,
+        proved_at=session.proved_at,
+    )
 
 
 def session_suffices(wants: Wants, session: Session, now: float) -> bool:
     """max_age counts from the last time the first factor was proved (OIDC Core 3.1.2.1)."""
-    if wants.force or wants.ignore_session:
+    if wants.force or wants.ignore_session or not accepts(wants, session.provider_id):
         return False
     return wants.max_age is None or now - session.auth_time <= wants.max_age
+
+
+def accepts(wants: Wants, provider_id: str | None) -> bool:
+    """May somebody come in this way (None: by password) for this app?"""
+    return wants.upstreams is None or (provider_id or LOCAL) in wants.upstreams
+
+
+def waits(attempt: LoginAttempt) -> bool:
+    """Is there a login that is still to be joined?"""
+    return attempt.waiting is not None and not attempt.joined
+
+
+def noted(attempt: LoginAttempt, at: float, step: str, result: str, **facts: object) -> LoginAttempt:
+    """The attempt with one more note (see Note); not stored yet. Never pass a secret."""
+    return replace(attempt, notes=fitting((*attempt.notes, made(at, step, result, **facts))))
 
 
 def next_step(attempt: LoginAttempt, proof: Proof | None, facts: Facts) -> Step:
@@ -132,7 +175,8 @@ def next_step(attempt: LoginAttempt, proof: Proof | None, facts: Facts) -> Step:
 
 def outdated(proof: Proof | Session, user: User) -> bool:
     """A changed password shuts out whoever knew the old one, half-way through a sign-in and with a session too."""
-    return user.password_changed_at is not None and proof.auth_time < user.password_changed_at
+    learned_at = proof.auth_time if proof.proved_at is None else proof.proved_at
+    return user.password_changed_at is not None and learned_at < user.password_changed_at
 
 
 def factor_needed(attempt: LoginAttempt, facts: Facts) -> bool:

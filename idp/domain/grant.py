@@ -24,7 +24,8 @@ class Grant:
     user_id is None for client_credentials. claims: the `claims` parameter of the request (OIDC Core 5.5) as far as it was
     understood. confirmation: the key that refresh tokens are bound to (`jkt` RFC 9449, `x5t#S256` RFC 8705); while it waits
     in a code, the key that must be proved for it. actor: the `act` claim of its tokens (RFC 8693 4.1). sessionless: it came
-    from an assertion (RFC 7523), no browser is signed in; it ends by its own short life.
+    from an assertion (RFC 7523), no browser is signed in; it ends by its own short life. way: the upstream that the person
+    came by, LOCAL for the password; empty in grants of older versions.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Grant:
     actor: Mapping[str, Any] = field(default_factory=dict)
     revoked_at: float | None = None
     sessionless: bool = False
+    way: str = ""
     version: int = 0
 
     @property

@@ -99,6 +99,8 @@ class Client:
     software_id: str | None = None
     software_version: str | None = None
     registration_token_digest: str | None = field(default=None, repr=False)
+    # ids of the only upstreams that people may come by, `local` for the password; None for all
+    upstreams: tuple[str, ...] | None = None
     version: int = 0
 
     @property
@@ -141,6 +143,7 @@ class ServiceProvider:
     signature_algorithm: a key of idp.saml.formats.SIGNATURES. encryption_method: `auto` (what its metadata lists, GCM only)
     or a key of formats.CONTENT; CBC by naming it only. key_transport: a key of formats.KEY_TRANSPORT. sign_requests:
     must its requests be signed? logout: is it told when a session ends? assertion_seconds: None for the installation's.
+    upstreams: ids of the only upstreams that people may come by, `local` for the password; None for all.
     source_id: the federation that vouches for it (MetadataSource); its metadata is then kept there and empty here.
     """
 
@@ -166,6 +169,7 @@ class ServiceProvider:
     logout: bool = True
     assertion_seconds: int | None = None
     source_id: str = ""
+    upstreams: tuple[str, ...] | None = None
     version: int = 0
 
 

@@ -89,8 +89,9 @@ class LogoutRun:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamSession:
-    """A session of ours that hangs on a SAML upstream's. id = our sid. name_key: digest of provider, format and value of the
-    NameID, what the upstream's LogoutRequest names. facts: what a LogoutRequest to it must say (name ID, session index)."""
+    """A session of ours that hangs on an upstream's. id = our sid. name_key: digest of provider, format and value of the
+    NameID, what the upstream's LogoutRequest names (OpenID Connect: issuer and sub). index_key: the same of its session index
+    (sid). facts: what a LogoutRequest to it must say (name ID, session index)."""
 
     id: str
     provider_id: str
@@ -98,6 +99,7 @@ class UpstreamSession:
     facts: Mapping[str, str]
     created_at: float
     expires_at: float
+    index_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 
 PWD, OTP, FED, RECOVERY = "pwd", "otp", "fed", "recovery"  # RFC 8176 where it has a name
+MFA = "mfa"  # a second factor that an upstream has asked for and that is trusted
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """id = digest of the cookie's handle. sid: public identifier for tokens and lists, reveals nothing of the handle.
 
-    auth_time: when the first factor was last proved. factor_at: when the second was, None if not at all.
-    amr: what was really done: pwd, fed, otp, recovery. provider_id: the upstream, when one was used. apps: ids of the
+    auth_time: when the first factor was last proved, as the upstream says if it says so; proved_at: when we learned of it,
+    None: the same. factor_at: when the second factor was proved, None if not at all.
+    amr: what was really done: pwd, fed, otp, recovery, mfa. provider_id: the upstream, when one was used. apps: ids of the
     clients that were sent a code in it; they outlive their grants, which may end sooner than the session.
     """
 
@@ -26,6 +28,7 @@ class Session:
     provider_id: str | None = None
     user_agent: str = ""
     apps: tuple[str, ...] = ()
+    proved_at: float | None = None
     version: int = 0
 
     @property
@@ -35,7 +38,7 @@ class Session:
 
 def had_second_factor(amr: tuple[str, ...]) -> bool:
     """Was there one in what was really done? `acr` may say less, when an app demanded less."""
-    return OTP in amr or RECOVERY in amr
+    return OTP in amr or RECOVERY in amr or MFA in amr
 
 
 ACR_SINGLE = "urn:sheaf:acr:1fa"

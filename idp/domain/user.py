@@ -35,6 +35,9 @@ class User:
     password_changed_at: float | None = None
     groups: tuple[str, ...] = ()
     claims: Mapping[str, Any] = field(default_factory=dict)
+    never_auto_link: bool = False  # no login joins this user without a proof of their own
+    quarantined_at: float | None = None  # disabled since, because the owner of the address came
+    merged_into: str | None = None  # disabled since their logins went to that user
     version: int = 0
 
     @property
@@ -51,21 +54,29 @@ def username_key(username: str) -> str:
 
 
 def email_key(email: str) -> str:
-    """Canonical form of an e-mail address: domain in lower-case ASCII, local part case folded. Raises Refused(invalid_email).
+    """Canonical form of an e-mail address: domain in lower-case ASCII, local part in lower case. Raises Refused(invalid_email).
 
     Only one `@`, no comments, no quoted local parts, no trailing dot: addresses that two systems read differently are how
     identities get joined by mistake.
     """
     text = unicodedata.normalize("NFC", email.strip())
     local, at, domain = text.rpartition("@")
-    try:
-        ascii_domain = domain.encode("idna").decode().lower() if domain else ""
-    except UnicodeError:
-        ascii_domain = ""
-    key = f"{local.casefold()}@{ascii_domain}"
+    # Lower case and not case folding: that makes one of two mailboxes that a mail server keeps apart (`ſam` and `sam`).
+    key = f"{local.lower()}@{_ascii(domain)}"
     if not at or len(key) > 254 or not EMAIL.match(key):
         raise Refused("invalid_email", "This is not an e-mail address we can use, for example ada@example.org.")
     return key
+
+
+def _ascii(domain: str) -> str:
+    """Empty for what is no domain, or one that IDNA 2003 and 2008 read differently: straße.example belongs to somebody else
+    than strasse.example (UTS 46, section 7)."""
+    try:
+        found = domain.encode("idna").decode().lower() if domain else ""
+        same = domain.isascii() or found.encode().decode("idna") == domain.lower()
+    except UnicodeError:
+        return ""
+    return found if same else ""
 
 
 def login_key(text: str) -> str:
@@ -73,7 +84,9 @@ def login_key(text: str) -> str:
     for canonical in (username_key, email_key):
         with suppress(Refused):
             return canonical(text)
-    return text.strip().casefold()
+    # Of what is no name here, one form all the same: a directory that is asked may take many spellings for one name.
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join("".join(c for c in folded if unicodedata.category(c) not in ("Cc", "Cf")).split())
 
 
 def display_name(name: str) -> str:

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from idp.base.errors import Refused
+from idp.domain.checks import Checks
 from idp.saml import names, xml
 from idp.saml.algorithms import ALGORITHMS, DIGESTS
 from idp.saml.bindings import QuerySignature
-from idp.saml.checks import Checks
 from idp.saml.encryption import DecryptionFailed, decrypt
 from idp.saml.logout_writing import NAME_ID_ATTRIBUTES, Kind
 from idp.saml.signatures import Algorithm, BadSignature, PublicKey, signature_of, verify_element

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from idp.base.errors import Refused
+from idp.domain.checks import Checks
 from idp.saml import bindings, logout, names, soap
-from idp.saml.checks import Checks
 from idp.saml.logout_writing import PARTIAL_LOGOUT, Kind, Signing, write_request, write_response
 from idp.saml.signatures import Algorithm, PublicKey
 from idp.saml.views import Binding, Endpoint

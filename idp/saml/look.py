@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from idp.domain.checks import Checks
 from idp.saml import bindings, names, signatures, soap, xml
 from idp.saml.algorithms import BadSignature, PublicKey
 from idp.saml.bindings import Arrived, BadMessage
-from idp.saml.checks import Checks
 
 MAX_INPUT = 4 * xml.MAX_MESSAGE_BYTES
 MAX_SIGNED = 10

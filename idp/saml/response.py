@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives.asymmetric import rsa
 from lxml import etree
 
+from idp.domain.checks import Checks
 from idp.saml import attributes, xml
 from idp.saml.algorithms import BadSignature
-from idp.saml.checks import Checks
 from idp.saml.encryption import DecryptionFailed, decrypt
 from idp.saml.response_checks import (
     ASSERTION_CHECKS,

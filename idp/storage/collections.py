@@ -1,10 +1,13 @@
 """Names, keys, uniqueness and expiry of every collection, in one table that both engines read."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from idp.base.claims import ADMINISTRATOR
 from idp.domain.attempt import LoginAttempt
 from idp.domain.audit_event import AuditEvent, SetupLink, StoredSetting, Trace
+from idp.domain.decision import SignInRecord
 from idp.domain.factor import ConfirmedTotp, PendingTotp, RecoveryCode
 from idp.domain.grant import (
     AuthorizationCode,
@@ -17,6 +20,15 @@ from idp.domain.grant import (
     RefreshToken,
     RevokedToken,
     Seen,
+)
+from idp.domain.link_change import Invitation, LinkChange, MergeOffer, QueuedMail
+from idp.domain.local_login import (
+    AdministratorHold,
+    BreakGlass,
+    BreakGlassCode,
+    BreakGlassProof,
+    FederatedProof,
+    LocalLoginSwitch,
 )
 from idp.domain.relying import (
     Client,
@@ -40,20 +52,23 @@ from idp.domain.saml import (
 from idp.domain.session import Session, SignedOut
 from idp.domain.signing_key import SigningKey
 from idp.domain.throttle import Throttle
-from idp.domain.upstream import FederatedLogin, UpstreamDeparture, UpstreamProvider
+from idp.domain.upstream import FederatedLogin, UpstreamDeparture, UpstreamHealth, UpstreamProvider, UpstreamTest
+from idp.domain.upstream_trial import UpstreamTrial
 from idp.domain.user import User
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
     """kind: the dataclass. unique: tuples of fields that no two records share (a None in one of them exempts the
-    record). lookup: further fields that `find` accepts. Whether records expire, have versions or are consumed follows
+    record). lookup: further fields that `find` accepts; derived: of those, what is no field but follows from the stored
+    body. Whether records expire, have versions or are consumed follows
     from their fields."""
 
     name: str
     kind: type[Any]
     unique: tuple[tuple[str, ...], ...] = ()
     lookup: tuple[str, ...] = ()
+    derived: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = field(default_factory=dict)
 
     @property
     def expires(self) -> bool:
@@ -76,8 +91,19 @@ class Collection:
         return any(field.name == name for field in fields(self.kind))
 
 
+def _administers(user: Mapping[str, Any]) -> str | None:
+    """Few among very many: nobody should have to read them all to find these."""
+    return "yes" if ADMINISTRATOR in user.get("roles", ()) else None
+
+
 COLLECTIONS = (
-    Collection("users", User, unique=(("username_key",), ("email_key",))),
+    Collection(
+        "users",
+        User,
+        unique=(("username_key",), ("email_key",)),
+        lookup=("administers", "merged_into"),
+        derived={"administers": _administers},
+    ),
     Collection("upstream_providers", UpstreamProvider),
     Collection(
         "federated_logins",
@@ -86,11 +112,25 @@ COLLECTIONS = (
         lookup=("user_id", "provider_id"),
     ),
     Collection("upstream_departures", UpstreamDeparture),
+    Collection("upstream_tests", UpstreamTest),
+    Collection("upstream_trials", UpstreamTrial),
+    Collection("upstream_health", UpstreamHealth),
+    Collection("link_changes", LinkChange, lookup=("user_id", "other_id", "undo_digest", "pending")),
+    Collection("merge_offers", MergeOffer),
+    Collection("invitations", Invitation, lookup=("user_id",)),
+    Collection("queued_mails", QueuedMail, lookup=("slice",)),
+    Collection("sign_in_records", SignInRecord, unique=(("code",),), lookup=("user_id", "outcome")),
+    Collection("local_login_switch", LocalLoginSwitch),
+    Collection("federated_proofs", FederatedProof),
+    Collection("administrator_holds", AdministratorHold),
+    Collection("break_glass", BreakGlass),
+    Collection("break_glass_codes", BreakGlassCode, lookup=("set_id",)),
+    Collection("break_glass_proofs", BreakGlassProof),
     Collection("pending_totp", PendingTotp),
     Collection("confirmed_totp", ConfirmedTotp),
     Collection("recovery_codes", RecoveryCode, lookup=("user_id",)),
     Collection("login_attempts", LoginAttempt),
-    Collection("sessions", Session, lookup=("sid", "user_id")),
+    Collection("sessions", Session, lookup=("sid", "user_id", "provider_id")),
     Collection("clients", Client),
     Collection("service_providers", ServiceProvider),
     Collection("persistent_name_ids", PersistentNameId, unique=(("user_id", "sp_id"),), lookup=("user_id",)),
@@ -99,7 +139,7 @@ COLLECTIONS = (
     Collection("saml_artifacts", SamlArtifact),
     Collection("saml_logout_runs", LogoutRun, lookup=("browser",)),
     Collection("saml_messages", SamlMessage, lookup=("peer", "trace")),
-    Collection("upstream_sessions", UpstreamSession, lookup=("name_key",)),
+    Collection("upstream_sessions", UpstreamSession, lookup=("name_key", "index_key")),
     Collection("upstream_arrivals", UpstreamArrival),
     Collection("metadata_watches", MetadataWatch),
     Collection("metadata_sources", MetadataSource),

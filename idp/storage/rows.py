@@ -48,6 +48,7 @@ class Rows(Generic[T]):
         self.versioned = collection.versioned
         self.consumable = collection.consumable
         self._allowed = frozenset(self.keys)
+        self._derived = collection.derived
         self._codec: Codec[T] = codec(collection.kind)
         self._decoded: dict[str, tuple[str | bytes, int, float | None, T]] = {}
         self._just_read: tuple[str | bytes, T] | None = None
@@ -73,6 +74,11 @@ class Rows(Generic[T]):
     def key_values(self, plain: Mapping[str, Any]) -> tuple[str | None, ...]:
         """The values of the key columns. Raises WrongShape when one is neither text nor None."""
         values = tuple([plain.get(key) for key in self.keys])
+        if self._derived:
+            values = tuple(
+                self._derived[key](plain) if key in self._derived else value
+                for key, value in zip(self.keys, values, strict=True)
+            )
         if not all(value is None or isinstance(value, str) for value in values):
             raise WrongShape(f"{self.name}: a key is not text")
         return values

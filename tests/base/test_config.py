@@ -2,8 +2,9 @@
 
 import pytest
 
-from idp.base.config import Roles, load
+from idp.base.config import load
 from idp.base.errors import Misconfigured
+from idp.base.sections import Roles
 
 
 def test_the_environment_wins_over_the_file_and_the_command_line_over_both(tmp_path):

@@ -8,9 +8,10 @@ from cryptography import x509
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
-from idp.base.config import Server, Settings
+from idp.base.config import Settings
 from idp.base.errors import Misconfigured
 from idp.base.mtls import MAX_HEADER, Proxies, available, name_of, parse_name, read, thumbprint
+from idp.base.sections import Server
 from tests.support.clock import FakeClock
 from tests.support.proofs import certificate
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from idp.base.config import Passwords as PasswordSettings
 from idp.base.errors import Refused
+from idp.base.sections import Passwords as PasswordSettings
 from idp.crypto.passwords import Passwords
 
 

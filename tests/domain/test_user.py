@@ -3,7 +3,7 @@
 import pytest
 
 from idp.base.errors import Refused
-from idp.domain.user import display_name, email_key, username_key
+from idp.domain.user import display_name, email_key, login_key, username_key
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,10 @@ def test_an_email_address_has_one_canonical_form(given, key):
         "ada@" + "x" * 260 + ".org",
         "a@b.example\nbcc:x@y.example",
         "ada@example.org\n",
+        "ada@straße.example",
+        "ada@ｅxample.org",
+        "ada@example。org",
+        "ada@exam\u200dple.org",
     ],
 )
 def test_an_address_that_two_systems_could_read_differently_is_refused(given):
@@ -47,6 +51,13 @@ def test_an_address_that_two_systems_could_read_differently_is_refused(given):
     with pytest.raises(Refused) as refused:
         email_key(given)
     assert refused.value.code == "invalid_email"
+
+
+@pytest.mark.parametrize("one", ["ſam@example.org", "ßam@example.org", "ﬁ@example.org"])
+def test_two_mailboxes_are_not_one_because_of_a_fold_of_their_letters(one):
+    local, _, domain = one.partition("@")
+
+    assert email_key(one) != email_key(f"{local.casefold()}@{domain}")
 
 
 @pytest.mark.parametrize(("given", "key"), [("Ada", "ada"), (" ada.l ", "ada.l"), ("ＡＤＡ", "ada")])
@@ -69,3 +80,9 @@ def test_a_display_name_is_one_line_without_control_or_direction_characters():
         display_name("Ada\u202e")
     with pytest.raises(Refused):
         display_name("x" * 201)
+
+
+@pytest.mark.parametrize("spelled", ["jürgen", "JÜRGEN", "ju\u0308rgen", "ｊürgen", "jür\u00adgen", " jürgen\u200b "])
+def test_however_a_name_is_spelled_that_nobody_can_have_here_it_is_counted_as_one(spelled):
+    """A directory that is asked for it takes these for the same name, and failures are counted by this key."""
+    assert login_key(spelled) == "jürgen"

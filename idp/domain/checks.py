@@ -1,5 +1,7 @@
-"""The checks of one message in the order in which they were made, for the message inspector. Leaves keeping them to
-idp.services.saml_messages, and the words for each code to the text catalogue (`saml_check.CODE`, `saml_cure.CODE`)."""
+"""The checks of one message in the order in which they were made: for the message inspector, the record of a sign-in, the test
+of an upstream. Leaves keeping them to idp.services.saml_messages and sign_in_records, and the words for each code to the text
+catalogue (`saml_check.CODE`, `upstream_check.CODE`; what to do about it: `saml_cure`, `upstream_cure`).
+"""
 
 from idp.domain.saml import MessageCheck
 
