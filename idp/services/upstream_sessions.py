@@ -1,4 +1,4 @@
-"""Which session of ours hangs on whose session at a SAML upstream, under which name: what upstream logout needs.
+"""Which session of ours hangs on whose session at an upstream, under which name: what upstream logout needs.
 
 Leaves the messages to the doors, and ending sessions to sessions.
 """
@@ -28,7 +28,8 @@ class UpstreamSessions:
             return
         key = _name_key(provider_id, facts.get("Format", ""), facts["value"])
         ends = session.expires_at + REMEMBER_SECONDS
-        made = UpstreamSession(session.sid, provider_id, key, dict(facts), self._clock(), ends)
+        index = _index_key(provider_id, facts.get("Format", ""), facts.get("session_index", ""))
+        made = UpstreamSession(session.sid, provider_id, key, dict(facts), self._clock(), ends, index)
         while True:
             try:
                 self._repo.insert(made)
@@ -46,6 +47,17 @@ class UpstreamSessions:
             return found
         # One that gave no index when it signed the person in cannot mean another session by one.
         return [one for one in found if one.facts.get("session_index", "") in ("", *indexes)]
+
+    def of_index(self, provider_id: str, format: str, index: str) -> list[UpstreamSession]:
+        """What this upstream means by a session index alone (OpenID Connect: `sid`)."""
+        key = _index_key(provider_id, format, index)
+        return self._repo.find(UpstreamSession, limit=MANY, index_key=key) if key is not None else []
+
+
+def _index_key(provider_id: str, format: str, index: str) -> str | None:
+    return (
+        ids.digest(f"upstream index|{len(provider_id)}:{provider_id}|{len(format)}:{format}|{index}") if index else None
+    )
 
 
 def _name_key(provider_id: str, format: str, value: str) -> str:

@@ -20,7 +20,8 @@ WELL_KNOWN = "/.well-known/openid-configuration"
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What we use of the document. iss_in_answers: the upstream promises RFC 9207 `iss`."""
+    """What we use of the document. iss_in_answers: the upstream promises RFC 9207 `iss`. tells_of_logout: it has
+    back-channel logout."""
 
     issuer: str
     authorization_endpoint: str
@@ -28,6 +29,8 @@ class Metadata:
     jwks_uri: str
     userinfo_endpoint: str | None
     iss_in_answers: bool
+    end_session_endpoint: str | None = None
+    tells_of_logout: bool = False
 
 
 class Discovery:
@@ -77,7 +80,17 @@ def read_metadata(document: Mapping[str, Any], issuer: str, fetched_from: str, p
         jwks_uri=_endpoint(document, "jwks_uri", plain_http),
         userinfo_endpoint=_endpoint(document, "userinfo_endpoint", plain_http) if userinfo else None,
         iss_in_answers=document.get("authorization_response_iss_parameter_supported") is True,
+        end_session_endpoint=_end_session(document, plain_http),
+        tells_of_logout=document.get("backchannel_logout_supported") is True,
     )
+
+
+def _end_session(document: Mapping[str, Any], plain_http: bool) -> str | None:
+    """One that cannot be used keeps nobody from signing in."""
+    try:
+        return _endpoint(document, "end_session_endpoint", plain_http)
+    except Refused:
+        return None
 
 
 def _endpoint(document: Mapping[str, Any], name: str, plain_http: bool) -> str:

@@ -4,13 +4,16 @@ Leaves fetching the token and reading a person out of its claims to the kinds.
 """
 
 import base64
+import hashlib
 import hmac
 import json
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from idp.domain.checks import Checks
+from idp.upstream.checking import checking
 from idp.upstream.exchange import Exchange
 from idp.upstream.jwks import KeySource, PublicKey, candidates
 from idp.upstream.refusals import answer_invalid, said
@@ -27,8 +30,8 @@ Claims = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What this token must say. issuer_for: the issuer that claims like these must name; it may refuse. key_issuer: for which
-    issuer a key speaks that was published with an `issuer`; None, for any. forced_at: when the browser left to prove again,
-    None when it did not have to."""
+    issuer a key speaks that was published with an `issuer`; None, for any. proved_since: before that moment the person must
+    not have proved themselves; None when it does not matter."""
 
     issuer_for: Callable[[Claims], str]
     key_issuer: Callable[[str, Claims], str | None]
@@ -36,32 +39,58 @@ class Expected:
     nonce: str
     algorithms: tuple[str, ...]
     now: float
-    forced_at: float | None = None
+    proved_since: float | None = None
     auth_time_required: bool = True
+    access_token: object = field(default=None, repr=False)
 
 
-def accept(token: object, expected: Expected, keys: KeySource, jwks_uri: str, exchange: Exchange) -> Claims:
+def accept(
+    token: object,
+    expected: Expected,
+    keys: KeySource,
+    jwks_uri: str,
+    exchange: Exchange,
+    checks: Checks | None = None,
+) -> Claims:
     """The claims of a good token. Raises Refused(upstream_answer_invalid | upstream_unreachable)."""
-    if not isinstance(token, str) or not token:
-        raise answer_invalid("the token answer has no id_token")
-    if len(token) > MAX_TOKEN_CHARS:
-        raise answer_invalid("the id_token is too long")
-    claims, key = _verified(token, expected.algorithms, keys, jwks_uri, exchange)
-    for check in CHECKS:
-        check(claims, expected)
-    speaks_for = expected.key_issuer(key.issuer, claims) if key.issuer is not None else None
-    if speaks_for is not None and speaks_for != claims["iss"]:
-        raise answer_invalid(f"id_token: signed with a key of {said(key.issuer)!r}, but iss is {said(claims['iss'])!r}")
+    with checking(checks, "signature"):
+        good = readable(token, "id_token")
+        claims, key = verified(good, expected.algorithms, keys, jwks_uri, exchange)
+    for code, check in CHECKS:
+        with checking(checks, code):
+            check(claims, expected)
+    if key.issuer is not None:
+        with checking(checks, "key_issuer"):
+            _speaks_for_the_issuer(key.issuer, claims, expected)
+    if claims.get("at_hash") is not None:
+        with checking(checks, "at_hash"):
+            _names_its_access_token(claims["at_hash"], expected.access_token, str(header_of(good)["alg"]))
     return claims
+
+
+def readable(token: object, what: str) -> str:
+    """Raises Refused(upstream_answer_invalid)."""
+    if not isinstance(token, str) or not token:
+        raise answer_invalid(f"the answer has no {what}")
+    if len(token) > MAX_TOKEN_CHARS:
+        raise answer_invalid(f"the {what} is too long")
+    return token
+
+
+def _speaks_for_the_issuer(published: str, claims: Claims, expected: Expected) -> None:
+    speaks_for = expected.key_issuer(published, claims)
+    if speaks_for is not None and speaks_for != claims["iss"]:
+        raise answer_invalid(f"id_token: signed with a key of {said(published)!r}, but iss is {said(claims['iss'])!r}")
 
 
 # ---------------------------------------------------------------- signature
 
 
-def _verified(
+def verified(
     token: str, algorithms: tuple[str, ...], keys: KeySource, jwks_uri: str, exchange: Exchange
 ) -> tuple[dict[str, Any], PublicKey]:
-    header = _header(token)
+    """What a token says, and the key that signed it. Raises like accept."""
+    header = header_of(token)
     alg, kid = header.get("alg"), header.get("kid")
     if not isinstance(alg, str) or alg not in algorithms:
         raise answer_invalid(f"id_token: algorithm {said(alg)!r} is not allowed")
@@ -78,7 +107,7 @@ def _verified(
     return found
 
 
-def _header(token: str) -> Mapping[str, Any]:
+def header_of(token: str) -> Mapping[str, Any]:
     head, _, rest = token.partition(".")
     try:
         found = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4))) if rest.count(".") == 1 else None
@@ -117,19 +146,20 @@ def issuer_is_ours(claims: Claims, expected: Expected) -> None:
         raise answer_invalid(f"id_token: iss is {said(claims.get('iss'))!r}, expected {issuer!r}")
 
 
-def made_for_us(claims: Claims, expected: Expected) -> None:
+def made_for_us(claims: Claims, client_id: str) -> None:
+    """Raises Refused(upstream_answer_invalid)."""
     audience, party = claims.get("aud"), claims.get("azp")
     listed = [audience] if isinstance(audience, str) else audience
-    if not isinstance(listed, list) or expected.client_id not in listed:
+    if not isinstance(listed, list) or client_id not in listed:
         raise answer_invalid("id_token: aud does not name our client id")
     if len(listed) > 1 and party is None:
         raise answer_invalid("id_token: several audiences, but no azp")
-    if party is not None and party != expected.client_id:
+    if party is not None and party != client_id:
         raise answer_invalid("id_token: azp is another client")
 
 
 def valid_now(claims: Claims, expected: Expected) -> None:
-    until, since, not_before = (_moment(claims, name) for name in ("exp", "iat", "nbf"))
+    until, since, not_before = (moment(claims, name) for name in ("exp", "iat", "nbf"))
     if until is None or since is None:
         raise answer_invalid("id_token: exp or iat is missing")
     if until <= expected.now - LEEWAY_SECONDS:
@@ -151,25 +181,36 @@ def subject_is_usable(claims: Claims, _expected: Expected) -> None:
 
 
 def proved_again(claims: Claims, expected: Expected) -> None:
-    """Only auth_time shows that a person really proved themselves again (OpenID Connect Core 3.1.2.1, max_age)."""
-    if expected.forced_at is None:
+    """Only auth_time shows that a person really proved themselves lately (OpenID Connect Core 3.1.2.1, max_age)."""
+    if expected.proved_since is None:
         return
-    at = _moment(claims, "auth_time")
+    at = moment(claims, "auth_time")
     if at is None and not expected.auth_time_required:
         return
     if at is None:
         raise answer_invalid("id_token: a fresh sign-in was asked for, but auth_time is missing")
-    if at < expected.forced_at - LEEWAY_SECONDS:
+    if at < expected.proved_since - LEEWAY_SECONDS:
         raise answer_invalid("id_token: a fresh sign-in was asked for, but auth_time is older")
 
 
-CHECKS: tuple[Callable[[Claims, Expected], None], ...] = (
-    issuer_is_ours,
-    made_for_us,
-    valid_now,
-    nonce_is_ours,
-    subject_is_usable,
-    proved_again,
+def _names_its_access_token(stated: object, access_token: object, alg: str) -> None:
+    """Core 3.1.3.8. What it is for Ed25519, whose name says no hash, is not settled."""
+    size = alg[-3:]
+    if not isinstance(access_token, str) or size not in ("256", "384", "512"):
+        return
+    digest = hashlib.new(f"sha{size}", access_token.encode("utf-8", "replace")).digest()
+    half = base64.urlsafe_b64encode(digest[: len(digest) // 2]).decode().rstrip("=")
+    if not isinstance(stated, str) or not hmac.compare_digest(stated.encode("utf-8", "replace"), half.encode()):
+        raise answer_invalid("id_token: at_hash is that of another access token")
+
+
+CHECKS: tuple[tuple[str, Callable[[Claims, Expected], None]], ...] = (
+    ("issuer", issuer_is_ours),
+    ("audience", lambda claims, expected: made_for_us(claims, expected.client_id)),
+    ("expiry", valid_now),
+    ("nonce", nonce_is_ours),
+    ("subject", subject_is_usable),
+    ("auth_time", proved_again),
 )
 
 
@@ -181,7 +222,7 @@ def subject_in(claims: Claims, name: str) -> str:
     return subject
 
 
-def _moment(claims: Claims, name: str) -> float | None:
+def moment(claims: Claims, name: str) -> float | None:
     """Seconds since the epoch. Raises Refused for anything but a number; true is not 1 here."""
     value = claims.get(name)
     if value is None:

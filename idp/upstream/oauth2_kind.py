@@ -13,9 +13,11 @@ from pydantic import AfterValidator
 
 from idp.base import ids
 from idp.base.net import is_loopback_url
+from idp.domain.checks import Checks
 from idp.domain.upstream import UpstreamIdentity, UpstreamProvider
 from idp.ports import Departure, Tools
 from idp.upstream.authlib_client import CodeClient, Registration, bearer, check_state, code_of
+from idp.upstream.checking import checking
 from idp.upstream.exchange import Exchange
 from idp.upstream.refusals import answer_invalid, misconfigured, said
 
@@ -80,9 +82,16 @@ class OAuth2Kind:
         self._policy = tools.policy
 
     def depart(
-        self, provider: UpstreamProvider, callback_url: str, *, force: bool, login_hint: str | None
+        self,
+        provider: UpstreamProvider,
+        callback_url: str,
+        *,
+        force: bool,
+        login_hint: str | None,
+        max_age: float | None = None,
     ) -> Departure:
         """Raises Refused(upstream_misconfigured) when a fresh sign-in is asked for, which no answer could show."""
+        force = force or max_age is not None
         there = self._endpoints
         if force and there.reauthentication == "none":
             raise misconfigured(
@@ -97,15 +106,25 @@ class OAuth2Kind:
         return Departure(client.authorization_url(there.authorization, remembered, params, there.further), remembered)
 
     def arrive(
-        self, provider: UpstreamProvider, callback_url: str, params: Mapping[str, str], remembered: Mapping[str, str]
+        self,
+        provider: UpstreamProvider,
+        callback_url: str,
+        params: Mapping[str, str],
+        remembered: Mapping[str, str],
+        checks: Checks | None = None,
     ) -> UpstreamIdentity:
         """Raises Refused(upstream_denied | upstream_unreachable | upstream_misconfigured | upstream_answer_invalid)."""
         exchange = Exchange(self._policy)
-        check_state(params, remembered)
-        code = code_of(params, self._endpoints.issuer, iss_promised=False)
-        token = CodeClient(exchange, self._ours, callback_url).redeem(self._endpoints.token, code, remembered)
-        _must_be_bearer(token)
-        return self.who(provider, exchange, bearer(token))
+        with checking(checks, "state"):
+            check_state(params, remembered)
+        with checking(checks, "code"):
+            code = code_of(params, self._endpoints.issuer, iss_promised=False)
+        with checking(checks, "token"):
+            token = CodeClient(exchange, self._ours, callback_url).redeem(self._endpoints.token, code, remembered)
+            _must_be_bearer(token)
+            shown = bearer(token)
+        with checking(checks, "person"):
+            return self.who(provider, exchange, shown)
 
     def who(self, provider: UpstreamProvider, exchange: Exchange, shown: Mapping[str, str]) -> UpstreamIdentity:
         """shown: the header with the access token. Raises like arrive."""

@@ -7,10 +7,10 @@ Leaves storing and sealing to idp.services.manage_upstreams.
 import importlib
 import pkgutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from idp.base.errors import Refused
 from idp.crypto.seal import SealBroken
@@ -18,6 +18,7 @@ from idp.domain.upstream import UpstreamProvider
 from idp.ports import Tools, UpstreamKind
 from idp.services.manage_upstreams import Upstreams
 from idp.upstream import kinds as _kinds
+from idp.upstream.room import Room
 from idp.upstream.words import nearest
 
 if TYPE_CHECKING:
@@ -51,6 +52,27 @@ def file_fields(kind: str) -> tuple[str, ...]:
     return tuple(name for name, field in found if (field.json_schema_extra or {}).get("file"))  # type: ignore[union-attr]
 
 
+def kind_class(kind: str) -> type[Any]:
+    """What opens an upstream of this kind: `label`, whether people know it by that (`known_by_label`), and what it can
+    (`arrives_by_post`, `asks_password`)."""
+    found: type[Any] = _module(kind).Kind
+    return found
+
+
+def presets(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of UpstreamProvider that follow from the settings of a new one, unless something else is said."""
+    found = getattr(_module(kind), "presets", None)
+    return found(settings_model(kind).model_validate(dict(settings))) if found is not None else {}
+
+
+def issuer_of(provider: UpstreamProvider) -> str:
+    """Under which issuer its logins stand, where the settings say so; else empty."""
+    found = getattr(_module(provider.kind), "issuer_of", None)
+    if found is None:
+        return str(provider.settings.get("issuer") or "")
+    return str(found(settings_model(provider.kind).model_validate(dict(provider.settings))))
+
+
 def _module(kind: str) -> ModuleType:
     if kind not in kinds():
         hint = nearest(kind, kinds())
@@ -64,13 +86,15 @@ def _module(kind: str) -> ModuleType:
 
 class Kinds:
     """Opened upstreams of this process. One is opened again when its configuration or the network policy changed, so a
-    change made by another process is seen at the next use; until then it keeps its cache of metadata and keys."""
+    change made by another process is seen at the next use; until then it keeps its cache of metadata and keys.
+    room: ask it for a place before one is asked anything over the network."""
 
     def __init__(self, upstreams: Upstreams, tools: Callable[[], Tools]) -> None:
         self._upstreams = upstreams
         self._tools = tools
         self._lock = threading.Lock()
         self._open: dict[str, tuple[object, UpstreamKind]] = {}
+        self.room = Room()
 
     def open(self, provider: UpstreamProvider) -> UpstreamKind:
         """Raises Refused(upstream_misconfigured) when what is stored cannot be used any more."""

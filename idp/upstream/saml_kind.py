@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from idp.base import ids
 from idp.base.errors import Refused
+from idp.domain.checks import Checks
 from idp.domain.upstream import UpstreamIdentity, UpstreamProvider
 from idp.ports import Departure, Tools
 from idp.saml import formats, names
-from idp.saml.checks import Checks
 from idp.upstream import saml_person
 from idp.upstream.refusals import answer_invalid, denied, misconfigured, said
 from idp.upstream.saml_metadata import IdpMetadata
@@ -123,9 +123,16 @@ class SamlKind:
     # ---------------------------------------------------------------- departure
 
     def depart(
-        self, provider: UpstreamProvider, callback_url: str, *, force: bool, login_hint: str | None
+        self,
+        provider: UpstreamProvider,
+        callback_url: str,
+        *,
+        force: bool,
+        login_hint: str | None,
+        max_age: float | None = None,
     ) -> Departure:
         """Raises Refused(upstream_unreachable | upstream_misconfigured)."""
+        force = force or max_age is not None
         from idp.saml import bindings
         from idp.saml.authn_request import write
 

@@ -13,16 +13,16 @@ from idp.services.metadata.peers import split_pem
 from idp.upstream.cache import Cached, Held
 from idp.upstream.exchange import Exchange
 from idp.upstream.refusals import misconfigured
-from idp.upstream.saml_settings import SamlSettings
 
 if TYPE_CHECKING:
     from idp.saml.views import IdpView
+    from idp.upstream.saml_settings import SamlSettings
 
 
 class IdpMetadata:
     """stored: nothing is ever fetched then; a changed copy comes by a change of the settings."""
 
-    def __init__(self, settings: SamlSettings, tools: Tools) -> None:
+    def __init__(self, settings: "SamlSettings", tools: Tools) -> None:
         self._settings = settings
         self._tools = tools
         self._stored: IdpView | None = None

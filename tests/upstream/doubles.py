@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from idp.ports import Departure
+from tests.upstream.directory_double import DirectoryDouble
 from tests.upstream.oauth2_double import GitHubCounterpart, OAuth2Counterpart
 from tests.upstream.openid_double import CLIENT_ID, CLIENT_SECRET, MISSING, OpenIdDouble
 from tests.upstream.saml_answer import status
 from tests.upstream.saml_double import WS_FEDERATION, SamlDouble
-from tests.upstream.vendor_doubles import HOME, AzureDouble, GoogleDouble
+from tests.upstream.vendor_doubles import HOME, AdfsDouble, AzureDouble, GoogleDouble
 
 
 class Double(Protocol):
@@ -175,8 +176,41 @@ class AzureCounterpart(GoogleCounterpart):
         self.provider.lies = {"oid": MISSING}
 
 
+class AdfsOidcCounterpart(OidcDouble):
+    def __init__(self, clock) -> None:
+        self.provider = AdfsDouble(clock)
+
+    def say_no(self, params: Mapping[str, str]) -> dict[str, str]:
+        return {"error": "access_denied", "state": params["state"]}
+
+    def answer_from_another_issuer(self) -> None:
+        self.provider.lies = {"iss": self.provider.access_token_issuer}
+
+
+class LdapCounterpart:
+    """A directory: nobody is sent there, its people type their password on a page of ours."""
+
+    kind = "ldap"
+
+    def __init__(self) -> None:
+        self.directory = DirectoryDouble()
+
+    def settings(self) -> dict[str, str]:
+        return {"url": self.directory.url, "base_dn": "dc=corp,dc=example", "starttls": "no", "groups_from": "none"}
+
+    def person(self, subject: str) -> tuple[str, str]:
+        """Name and password of a new person."""
+        self.directory.add("ada", "right", entryUUID=subject, mail="ada@corp.example")
+        return "ada", "right"
+
+    def close(self) -> None:
+        self.directory.close()
+
+
 UPN = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"
 DOUBLES: dict[str, type[Double]] = {"oidc": OidcDouble, "saml": SamlCounterpart, "adfs": AdfsCounterpart}
+DOUBLES |= {"sheaf": OidcDouble, "adfs_oidc": AdfsOidcCounterpart}
 DOUBLES |= {"google": GoogleCounterpart, "azure_ad": AzureCounterpart}
 DOUBLES |= {"oauth2": OAuth2Counterpart, "github": GitHubCounterpart}
+PASSWORD_DOUBLES = {"ldap": LdapCounterpart}
 SUBJECTS = {"github": "583231"}  # where people have no names but numbers

@@ -14,17 +14,20 @@ from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from idp.ports import Departure
 from tests.support.ports import free_port
-from tests.upstream.openid_double import CLIENT_ID, CLIENT_SECRET, MISSING, Handler, Trouble
+from tests.upstream.openid_double import CLIENT_ID, CLIENT_SECRET, MISSING, Handler
+from tests.upstream.trouble import Troubled
 
 Told = tuple[int, Any]
 
 
-class OAuth2Double:
+class OAuth2Double(Troubled):
     """userinfo: further or (MISSING) left out fields. token_answer: changes to the token answer. pkce: it wants a challenge."""
 
     authorize_path, token_path = "/authorize", "/token"
 
     def __init__(self, clock) -> None:
+        super().__init__()
+        self.asked: list[str] = []
         self.clock = clock
         self.base = f"http://127.0.0.1:{(port := free_port())}"
         self.issuer = self.base
@@ -33,9 +36,6 @@ class OAuth2Double:
         self.sends_iss = True
         self.userinfo: dict[str, Any] = {}
         self.token_answer: dict[str, Any] = {}
-        self.trouble: dict[str, Trouble] = {}
-        self.asked: list[str] = []
-        self.faults: list[Exception] = []
         self.codes: dict[str, dict[str, Any]] = {}
         self.tokens: dict[str, dict[str, Any]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", port), type("Bound", (OAuth2Handler,), {"double": self}))
@@ -43,6 +43,7 @@ class OAuth2Double:
         Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def close(self) -> None:
+        self.closing.set()
         self._server.shutdown()
         self._server.server_close()
 

@@ -22,6 +22,7 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from tests.support.ports import free_port
+from tests.upstream.trouble import Trouble, Troubled
 
 CLIENT_ID = "sheaf"
 CLIENT_SECRET = "s3cret: with a colon, 100 % & a + sign"
@@ -59,23 +60,13 @@ class Published:
         return {**members, **({"kid": self.kid} if self.kid else {}), **self.extra}
 
 
-@dataclass
-class Trouble:
-    """What one path does instead of answering: wait (seconds), a status, a redirect, or a body (of `size` bytes)"""
-
-    wait: float = 0.0
-    status: int | None = None
-    location: str | None = None
-    size: int = 0
-    body: bytes | None = None
-    drip: bool = False
-
-
-class OpenIdDouble:
+class OpenIdDouble(Troubled):
     """lies: claims to set or (MISSING) leave out in the ID token. userinfo: claims of the userinfo endpoint, None for no
     such endpoint. metadata: changes to the discovery document. trouble: path -> Trouble. make_token: replaces signing."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
+        self.asked: list[str] = []
         self.clock = clock
         self.port = free_port()
         self.issuer = f"http://127.0.0.1:{self.port}"
@@ -87,12 +78,9 @@ class OpenIdDouble:
         self.userinfo: dict[str, Any] | None = None
         self.metadata: dict[str, Any] = {}
         self.token_answer: dict[str, Any] = {}
-        self.trouble: dict[str, Trouble] = {}
         self.make_token: Callable[[dict[str, Any]], str] | None = None
         self.sends_iss = True
         self.auth_method = "client_secret_basic"
-        self.asked: list[str] = []
-        self.faults: list[Exception] = []
         self.codes: dict[str, dict[str, Any]] = {}
         self.tokens: dict[str, dict[str, Any]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), type("Bound", (Handler,), {"double": self}))
@@ -100,6 +88,7 @@ class OpenIdDouble:
         Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def close(self) -> None:
+        self.closing.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -230,8 +219,11 @@ def _compact(message: bytes, signature: bytes) -> str:
     return f"{message.decode()}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
+LONG_SECONDS, LARGE_BYTES = 20.0, 10_000_000  # so long, or so much, that nobody should wait for it
+
+
 class Handler(BaseHTTPRequestHandler):
-    double: OpenIdDouble
+    double: Any
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
@@ -250,22 +242,39 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, path: str, document: Callable[[], tuple[int, dict[str, Any]]]) -> None:
         self.double.asked.append(path)
         trouble = self.double.trouble.get(path, Trouble())
-        if trouble.drip:
-            self._drip()
+        if self.kept_waiting(trouble, path):
             return
-        time.sleep(trouble.wait)
         if trouble.size or trouble.body is not None:
             status, body = trouble.status or 200, trouble.body or b" " * trouble.size
         else:
             status, found = self._document(document)
             status, body = trouble.status or status, json.dumps(found).encode()
+        self.send(status, body, "application/json", trouble, path)
+
+    def kept_waiting(self, trouble: Trouble, path: str) -> bool:
+        """True: there is no answer to be sent any more."""
+        if trouble.drip:
+            if self._drip():
+                self.double.finished.append(path)
+            return True
+        if trouble.cut:
+            self._write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+            return True
+        if trouble.wait and self.double.closing.wait(trouble.wait):
+            return True
+        if trouble.wait >= LONG_SECONDS:
+            self.double.finished.append(path)
+        return False
+
+    def send(self, status: int, body: bytes, kind: str, trouble: Trouble, path: str) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         if trouble.location:
             self.send_header("Location", trouble.location)
         self.end_headers()
-        self._write(body)
+        if self._write(body) and len(body) > LARGE_BYTES:
+            self.double.finished.append(path)
 
     def _document(self, document: Callable[[], tuple[int, dict[str, Any]]]) -> tuple[int, dict[str, Any]]:
         try:
@@ -274,13 +283,10 @@ class Handler(BaseHTTPRequestHandler):
             self.double.faults.append(fault)
             return 500, {}
 
-    def _drip(self) -> None:
-        """A header that never ends, a byte at a time."""
+    def _drip(self) -> bool:
+        """A header that never ends, a byte at a time. True: somebody waited for all of it."""
         self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-        for _ in range(300):
-            if not self._write(b"x"):
-                return
-            time.sleep(0.1)
+        return not any(not self._write(b"x") or self.double.closing.wait(0.1) for _ in range(300))
 
     def _write(self, data: bytes) -> bool:
         try:

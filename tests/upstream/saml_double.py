@@ -8,7 +8,7 @@ import base64
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,7 +21,9 @@ from idp.saml.algorithms import bare, public_key
 from idp.saml.signatures import sign_element, verify_element
 from tests.saml.peer import NS, POST, REDIRECT, Pair, pair
 from tests.support.ports import free_port
+from tests.upstream.openid_double import Handler
 from tests.upstream.saml_answer import Answer, posted, xml_attribute
+from tests.upstream.trouble import Trouble, Troubled
 
 WS_FEDERATION = (
     '<md:RoleDescriptor xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
@@ -43,11 +45,12 @@ class Asked:
     signed: bool
 
 
-class SamlDouble:
+class SamlDouble(Troubled):
     """keys: those in its metadata. wants_signed, bindings, scopes, extra: of its metadata. lies: fields of the next Answer.
     host: `localhost` is another site than 127.0.0.1 to a browser, whose cookies then stay away from its forms."""
 
     def __init__(self, clock: Callable[[], float], host: str = "127.0.0.1") -> None:
+        super().__init__()
         self.clock = clock
         self.port = free_port()
         self.base = f"http://{host}:{self.port}"
@@ -68,6 +71,7 @@ class SamlDouble:
         Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def close(self) -> None:
+        self.closing.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -160,7 +164,7 @@ class SamlDouble:
         return posted(self.answer(asked, subject, **changes).document(self.clock()), asked.relay_state)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     double: SamlDouble
 
     def do_GET(self) -> None:
@@ -168,7 +172,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._sign_in(Departure(f"{self.double.base}{self.path}", {}))
             return
         self.double.fetched += 1
-        self._answer(self.double.metadata(), "application/samlmetadata+xml")
+        trouble = self.double.trouble.get("/metadata", Trouble())
+        if self.kept_waiting(trouble, "/metadata"):
+            return
+        body = b" " * trouble.size or trouble.body or self.double.metadata()
+        self.send(trouble.status or 200, body, "application/samlmetadata+xml", trouble, "/metadata")
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
@@ -183,13 +191,4 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in self.double.respond(departure).items()
         )
         page = f'<form method="post" action="{asked.acs_url}">{inputs}<button>I am user-1</button></form>'
-        self._answer(page.encode(), "text/html")
-
-    def _answer(self, body: bytes, kind: str) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None: ...
+        self.send(200, page.encode(), "text/html", Trouble(), "/sso")

@@ -2,19 +2,25 @@
 
 import pytest
 
+from idp.domain.checks import Checks
 from idp.upstream.parse import new_provider
-from idp.upstream.registry import kinds, open_kind, secret_fields
+from idp.upstream.registry import kind_class, kinds, open_kind, secret_fields
 from tests.upstream.conftest import POLICY, tools_for
-from tests.upstream.doubles import DOUBLES, SUBJECTS
+from tests.upstream.doubles import DOUBLES, PASSWORD_DOUBLES, SUBJECTS
 
 CALLBACK = "https://sheaf.example/upstream/under-test/callback"
 
 
+def _asks_password(kind: str) -> bool:
+    return bool(getattr(kind_class(kind), "asks_password", False))
+
+
 def test_every_kind_has_a_double():
-    assert set(DOUBLES) == set(kinds())
+    assert set(DOUBLES) | set(PASSWORD_DOUBLES) == set(kinds())
+    assert {kind for kind in kinds() if _asks_password(kind)} == set(PASSWORD_DOUBLES)
 
 
-@pytest.fixture(params=kinds())
+@pytest.fixture(params=[kind for kind in kinds() if not _asks_password(kind)])
 def kind_name(request) -> str:
     return request.param
 
@@ -127,3 +133,60 @@ def test_an_upstream_that_is_down_is_named(kind, provider, double, leave, refusa
         kind.arrive(provider, CALLBACK, params, departure.remembered)
 
     assert refusal(go).code == "upstream_unreachable"
+
+
+def test_the_checks_are_noted_and_the_one_that_fails_comes_last(kind, provider, double, leave, refusal, person):
+    departure, good, bad = leave(), Checks(), Checks()
+    params = double.come_back(departure, person)
+    kind.arrive(provider, CALLBACK, params, departure.remembered, good)
+    refusal(kind.arrive, provider, CALLBACK, params, departure.remembered, bad)
+
+    assert good.made
+    assert all(one.ok for one in good.made)
+    assert [one.ok for one in bad.made] == [True] * (len(bad.made) - 1) + [False]
+
+
+# ---------------------------------------------------------------- kinds whose people type a password on a page of ours
+
+
+@pytest.fixture(params=sorted(PASSWORD_DOUBLES))
+def directory(request):
+    double = PASSWORD_DOUBLES[request.param]()
+    yield double
+    double.close()
+
+
+@pytest.fixture
+def opened(directory, upstreams, clock):
+    made = new_provider(directory.kind, "under-test", directory.settings(), clock())
+    provider = upstreams.add(made, secrets=secret_fields(directory.kind), actor="test")
+    return provider, open_kind(provider, upstreams, tools_for(POLICY, clock))
+
+
+def test_a_name_and_a_password_give_a_person(directory, opened):
+    provider, kind = opened
+    checks = Checks()
+
+    who = kind.prove(provider, *directory.person("person-1"), checks)
+
+    assert (who.provider_id, who.subject, who.email_verified) == ("under-test", "person-1", False)
+    assert who.issuer
+    assert checks.made
+    assert all(one.ok for one in checks.made)
+
+
+@pytest.mark.parametrize("password", ["", "wrong", "x" * 2000, "\0"])
+def test_a_wrong_password_has_one_name(directory, opened, refusal, password):
+    provider, kind = opened
+    login, _ = directory.person("person-1")
+
+    assert refusal(kind.prove, provider, login, password).code == "wrong_credentials"
+    assert refusal(kind.prove, provider, "nobody", password).code == "wrong_credentials"
+
+
+def test_a_directory_that_is_down_is_named(directory, opened, refusal):
+    provider, kind = opened
+    given = directory.person("person-1")
+    directory.close()
+
+    assert refusal(kind.prove, provider, *given).code == "upstream_unreachable"

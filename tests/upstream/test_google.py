@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from idp.upstream.kinds.google import Kind, Settings
+from idp.upstream.parse import new_provider
 from tests.upstream.conftest import CALLBACK, CORP, POLICY, tools_for
 from tests.upstream.openid_double import CLIENT_ID, CLIENT_SECRET, MISSING
 from tests.upstream.vendor_doubles import GoogleDouble
@@ -147,3 +148,31 @@ def test_an_auth_time_that_it_does_say_must_be_fresh(come, clock, refusal):
     found = refusal(come, force=True, auth_time=int(clock()) - 3600)
 
     assert (found.code, "older" in found.reason) == ("upstream_answer_invalid", True)
+
+
+@pytest.mark.parametrize(
+    ("email", "hd", "verified"),
+    [
+        ("ada@gmail.com", MISSING, True),
+        ("ada@googlemail.com", MISSING, True),
+        ("ada@corp.example", "corp.example", True),
+        ("ada@second.example", "corp.example", True),
+        ("ada@corp.example", MISSING, False),
+        ("ada@corp.example", "", False),
+        ("ada@corp.example", True, False),
+        ("ada@gmail.com.evil.example", MISSING, False),
+    ],
+)
+def test_an_address_that_google_does_not_give_out_itself_is_not_verified(come, make, email, hd, verified):
+    """Somebody could read mail there once, when the private account was made; that may be long ago."""
+    assert come(make(), email=email, hd=hd, email_verified=True).email_verified is verified
+
+
+def test_a_new_one_may_vouch_for_the_domains_that_are_its_own_unless_something_else_is_said():
+    given = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+
+    assert new_provider("google", "g", given, 0.0).trusted_domains == ("gmail.com", "googlemail.com")
+    assert new_provider("google", "g", {**given, "hosted_domains": "corp.example"}, 0.0).trusted_domains == (
+        "corp.example",
+    )
+    assert new_provider("google", "g", {**given, "trusted_domains": ""}, 0.0).trusted_domains == ()

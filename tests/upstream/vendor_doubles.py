@@ -94,3 +94,51 @@ class AzureDouble(_InPlace):
 
 
 GENUINE = {google.Kind: google.Kind._place, azure_ad.Kind: azure_ad.Kind._place}
+
+
+class AdfsDouble(OpenIdDouble):
+    """AD FS 2019 by OpenID Connect ([MS-OIDCE]): an issuer for ID tokens and another one for access tokens, claims in the ID
+    token and only with `allatclaims`, `sub` alone at the userinfo endpoint. `upn` is what authorize() calls sub."""
+
+    def __init__(self, clock) -> None:
+        super().__init__(clock)
+        self.home = self.issuer
+        self.issuer = f"{self.home}/adfs"
+        self.access_token_issuer = f"{self.home}/adfs/services/trust"
+        self.sends_iss = False
+        self.paths = {
+            "discovery": "/adfs/.well-known/openid-configuration",
+            "authorize": "/adfs/oauth2/authorize",
+            "token": "/adfs/oauth2/token",
+            "jwks": "/adfs/discovery/keys",
+            "userinfo": "/adfs/userinfo",
+        }
+        self.userinfo = {}
+        self.keys[0].extra = {"x5t": "first", "x5c": ["MIID"], "use": "sig"}
+        self.metadata = {
+            "access_token_issuer": self.access_token_issuer,
+            "as_access_token_token_binding_supported": True,
+            "microsoft_multi_refresh_token": True,
+            "end_session_endpoint": f"{self.home}/adfs/oauth2/logout",
+            "op_id_token_token_binding_supported": True,
+            "resource_access_token_token_binding_supported": True,
+        }
+        self.token_answer = {"resource": "urn:microsoft:userinfo", "refresh_token_expires_in": 28799, "scope": "openid"}
+        self.told: dict[str, Any] = {}
+
+    def authorize(self, url: str, sub: str = "user-1", **claims: Any) -> dict[str, str]:
+        return {**super().authorize(url, sub, **claims), "client-request-id": "4f0e7a3c-0000-4000-8000-000000000001"}
+
+    def own_claims(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        everything = "allatclaims" in found["scope"].split()
+        return {
+            "auth_time": int(self.clock()),
+            "sid": "S-1-5-21-1",
+            "unique_name": f"CORP\\{found['sub']}",
+            "apptype": "Confidential",
+            "appid": CLIENT_ID,
+            "authmethod": "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
+            "ver": "1.0",
+            "scp": "openid",
+            **({"upn": f"{found['sub']}@corp.example", **self.told} if everything else {}),
+        }

@@ -49,13 +49,14 @@ class Settings(BaseModel):
 
 class Kind(OAuth2Kind):
     label = "GitHub"
+    known_by_label = True
 
     def __init__(self, settings: Settings, tools: Tools) -> None:
         base = settings.base_url
         self._api = api_of(base)
         super().__init__(
             Endpoints(
-                issuer=f"{base}/login/oauth",  # as `iss` says it
+                issuer=issuer_of(settings),
                 authorization=f"{base}/login/oauth/authorize",
                 token=f"{base}/login/oauth/access_token",
                 further=settings.authorize_params,
@@ -84,6 +85,7 @@ class Kind(OAuth2Kind):
             email_verified=email is not None,
             name=person.text(found.get("name"), person.MAX_NAME),
             username=person.text(found.get("login"), 128),
+            attributes=person.attributes(found),
         )
 
     def _email(self, exchange: Exchange, headers: Mapping[str, str]) -> str | None:
@@ -103,3 +105,8 @@ def api_of(base: str) -> str:
     if host == "github.com" or host.endswith(".ghe.com"):
         return f"{parts.scheme}://api.{parts.netloc}"
     return f"{base}/api/v3"
+
+
+def issuer_of(settings: Settings) -> str:
+    """As `iss` says it."""
+    return f"{settings.base_url}/login/oauth"

@@ -17,6 +17,8 @@ from idp.upstream.oidc_settings import AuthTime, OidcSettings
 from idp.upstream.refusals import not_admitted, said
 from idp.upstream.words import domains
 
+OWN_DOMAINS = ("gmail.com", "googlemail.com")
+
 
 class Settings(OidcSettings):
     hosted_domains: Annotated[tuple[str, ...], BeforeValidator(domains)] = ()
@@ -38,6 +40,7 @@ class Settings(OidcSettings):
 
 class Kind(OidcKind):
     label = "Google"
+    known_by_label = True
     prompt = "select_account"  # of `login` its documentation knows nothing
     _place = "https://accounts.google.com"  # another one in tests only
 
@@ -65,3 +68,21 @@ class Kind(OidcKind):
 
     def key_of(self, claims: Claims) -> tuple[str, str]:
         return self._issuer, claims["sub"]
+
+    def email_of(self, claims: Claims) -> tuple[str | None, bool]:
+        """Google knows who has an address of its own, or of an organisation that it hosts (`hd`). Of any other it knows only
+        that somebody could read mail there once, when the account was made."""
+        email, verified = super().email_of(claims)
+        hosted = claims.get("hd")
+        known = isinstance(hosted, str) and bool(hosted)
+        own = email is not None and email.rpartition("@")[2].lower() in OWN_DOMAINS
+        return email, verified and (known or own)
+
+
+def presets(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """What a new one gets unless something else is said: it may vouch for the addresses that are its own to give."""
+    return {"trusted_domains": settings.hosted_domains or OWN_DOMAINS}
+
+
+def issuer_of(_settings: Settings) -> str:
+    return Kind._place

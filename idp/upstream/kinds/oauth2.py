@@ -57,6 +57,8 @@ class Settings(BaseModel):
     """The field with the e-mail address."""
     email_verified_field: str = Field("", max_length=200)
     """The field that says, by the JSON boolean true, that the address is verified. Without it no address is."""
+    groups_field: str = Field("groups", max_length=200)
+    """The field with the names of a person's groups."""
 
     @model_validator(mode="after")
     def _proves_who_we_are(self) -> Self:
@@ -89,7 +91,10 @@ class Kind(OAuth2Kind):
     def who(self, provider: UpstreamProvider, exchange: Exchange, shown: Mapping[str, str]) -> UpstreamIdentity:
         asked = self._settings
         found = exchange.get_json(asked.userinfo_endpoint, headers=shown)
-        told = {"email": at(found, asked.email_field), "email_verified": at(found, asked.email_verified_field)}
+        told = {
+            "email": person.at(found, asked.email_field),
+            "email_verified": person.at(found, asked.email_verified_field),
+        }
         email, verified = person.email(told)
         return UpstreamIdentity(
             provider_id=provider.id,
@@ -97,30 +102,17 @@ class Kind(OAuth2Kind):
             subject=subject(found, asked.subject_field),
             email=email,
             email_verified=verified,
-            name=person.text(at(found, asked.name_field), person.MAX_NAME),
-            username=person.text(at(found, asked.username_field), 128),
+            name=person.text(person.at(found, asked.name_field), person.MAX_NAME),
+            username=person.text(person.at(found, asked.username_field), 128),
+            groups=person.groups(person.at(found, asked.groups_field)),
+            attributes=person.attributes(found),
         )
-
-
-def at(document: Mapping[str, Any], path: str) -> object:
-    """`data.user.id`, `emails.0.value`; None when it is not there. A field with dots in its own name wins (`https://…/email`)."""
-    if not path or path in document:
-        return document[path] if path else None
-    value: object = document
-    for part in path.split("."):
-        if isinstance(value, dict):
-            value = value.get(part)
-        elif isinstance(value, list) and part in map(str, range(min(len(value), 100))):
-            value = value[int(part)]
-        else:
-            return None
-    return value
 
 
 def subject(document: Mapping[str, Any], path: str) -> str:
     """Raises Refused(upstream_answer_invalid) when nothing names the person, or two things name two."""
     if path:
-        return _exact(at(document, path), path)
+        return _exact(person.at(document, path), path)
     found = {_exact(document[name], name) for name in _USUAL_SUBJECTS if document.get(name) is not None}
     if len(found) != 1:
         there = "both `sub` and `id`, which differ" if found else "neither `sub` nor `id`"
