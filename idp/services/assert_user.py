@@ -28,15 +28,16 @@ class AssertUser:
         self._issue = issue
         self._audit = audit
 
-    def person(self, client: Client, issuer: str, subject: str, provider_ids: Sequence[str]) -> User:
-        """The one user to whom this login is linked, if they may be stood for. Names and addresses in an assertion count
-        for nothing.
+    def person(self, client: Client, issuer: str, subject: str, provider_ids: Sequence[str]) -> tuple[User, str]:
+        """The one user to whom this login is linked, if they may be stood for, and the upstream of the login. Names and
+        addresses in an assertion count for nothing.
 
         Raises Refused(invalid_grant).
         """
         logins = [
             login
             for provider_id in provider_ids
+            if client.upstreams is None or provider_id in client.upstreams
             for login in self._repo.find(FederatedLogin, provider_id=provider_id, issuer=issuer, subject=subject)
         ]
         owners = {login.user_id for login in logins}
@@ -47,10 +48,10 @@ class AssertUser:
             raise invalid_grant("the user is gone or disabled")
         if self._attempts.second_factor_needed(user, by_app=client.second_factor_required):
             raise invalid_grant("a sign-in of this user in this app needs a second step, which nobody can take here")
-        return user
+        return user, logins[0].provider_id
 
     def grant(
-        self, client: Client, user: User, *, scopes: tuple[str, ...], audiences: tuple[str, ...], by: str
+        self, client: Client, user: User, *, scopes: tuple[str, ...], audiences: tuple[str, ...], by: str, way: str
     ) -> Issued:
         """One durable write. It lives as long as its access token, and there is no refresh token (RFC 7521 4.1).
 
@@ -72,6 +73,7 @@ class AssertUser:
             acr=ACR_SINGLE,
             amr=(FED,),
             sessionless=True,
+            way=way,
         )
         event = self._audit.event(
             "grant.issued", actor=user.id, subject=client.id, grant=grant.id, scopes=" ".join(kept), by=by[:200]

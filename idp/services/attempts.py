@@ -10,10 +10,11 @@ from typing import Any
 from idp.base import ids
 from idp.base.clock import Clock
 from idp.base.errors import Refused
-from idp.domain.attempt import Facts, FrontDoor, LoginAttempt, Proof, Step, Wants, effective_proof, next_step, outdated
+from idp.domain.attempt import Facts, FrontDoor, LoginAttempt, Proof, Step, Wants, effective_proof, next_step
 from idp.domain.grant import Consent
 from idp.domain.policy import SecondFactorPolicy
 from idp.domain.session import Session
+from idp.domain.upstream import FederatedLogin
 from idp.domain.user import User
 from idp.ports import Repository
 from idp.services.factors import Factors
@@ -106,6 +107,8 @@ class Attempts:
         """What comes next for this attempt in this browser. known: the user of the session, if just read."""
         proof = effective_proof(attempt, session, self._clock())
         user = self._proved(proof, known)
+        if proof is not None and user is not None and proof is attempt.proof and not self._stands(proof, user):
+            proof = user = None
         consented: frozenset[str] = frozenset()
         if user is not None and attempt.wants.scopes:
             consent = self._repo.get(Consent, consent_id(user.id, attempt.app_id))
@@ -124,6 +127,13 @@ class Attempts:
             return known
         return self._users.get(proof.user_id) if proof else None
 
+    def _stands(self, proof: Proof, user: User) -> bool:
+        """A sign-in that is half-way is no way round what ends sessions: the login taken off, the password that no longer
+        counts."""
+        logins = [self._repo.get(FederatedLogin, login_id) for login_id in proof.logins]
+        owned = all(login is not None and login.user_id == user.id for login in logins)
+        return owned and self._sessions.stands(proof, user)
+
     def collect(self, handle: str, browser: str | None) -> Finished:
         """The result of a finished attempt, exactly once, for the browser that made it.
 
@@ -137,7 +147,7 @@ class Attempts:
             return Finished(taken, None, None)
         session = self._sessions.by_sid(taken.session_sid or "")
         user = self._users.get(session.user_id) if session else None
-        if session is None or user is None or user.disabled or outdated(session, user):
+        if session is None or user is None or not self._sessions.stands(session, user):
             raise Refused("session_ended", "You were signed out meanwhile. Start again from the app.", status=403)
         return Finished(taken, user, session)
 
@@ -154,7 +164,7 @@ class Attempts:
                 status=410,
             )
         if attempt.consumed_at is not None or (attempt.finished and not finished):
-            raise already_used()
+            raise already_used().about(attempt)
         if finished and not attempt.finished:
             raise Refused("attempt_unfinished", "This sign-in is not complete. Go on where you left it.", status=409)
         if attempt.browser is None and browser is not None:
@@ -165,7 +175,7 @@ class Attempts:
                 "This sign-in was started in another browser. Start again from the app.",
                 status=403,
                 reason="the browser cookie is missing or belongs to another browser than the one that began the attempt",
-            )
+            ).about(attempt)
         return attempt
 
     def expect(self, attempt: LoginAttempt, session: Session | None, step: Step) -> Decision:
@@ -183,7 +193,8 @@ class Attempts:
     def start_over(self, attempt: LoginAttempt) -> LoginAttempt:
         """Forget every proof of this attempt, an existing session included: somebody else wants to sign in."""
         wants = replace(attempt.wants, ignore_session=True)
-        return self.store(replace(attempt, proof=None, waiting=None, owner_id=None, consented=False, wants=wants))
+        blank = replace(attempt, proof=None, waiting=None, joined=False, owner_id=None, said=None, consented=False)
+        return self.store(replace(blank, wants=wants))
 
     def deny(self, attempt: LoginAttempt) -> LoginAttempt:
         """The person turns back."""

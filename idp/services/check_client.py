@@ -16,6 +16,7 @@ from idp.domain import metadata
 from idp.domain.metadata import bad
 from idp.domain.profile import rules
 from idp.domain.relying import Client
+from idp.domain.upstream import bad_ways
 from idp.services.client_tls import check_tls_subject
 from idp.services.client_uris import check_sector, check_uris
 
@@ -33,6 +34,7 @@ LISTS = {
     "roles": (200, 200),
     "groups": (200, 200),
     "contacts": (20, 254),
+    "upstreams": (100, 32),
 }
 SECONDS = {
     "access_token_seconds": (10, DAY),
@@ -117,6 +119,11 @@ def scopes_are_words(client: Client) -> None:
         for one in getattr(client, field):
             if any(not ("!" <= c <= "~") or c in '"\\' for c in one):
                 raise bad(field, f"{one!r} holds a character that is not allowed (RFC 6749 3.3)")
+
+
+def ways_are_known(client: Client) -> None:
+    if why := bad_ways(client.upstreams):
+        raise bad("upstreams", why)
 
 
 def numbers_are_bounded(client: Client) -> None:
@@ -257,6 +264,7 @@ CHECKS: tuple[Callable[[Client], None], ...] = (
     lists_are_short,
     scopes_are_words,
     numbers_are_bounded,
+    ways_are_known,
     grants_are_known,
     pkce_is_kept,
     check_uris,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get
 
 from idp.base.errors import Refused
 from idp.domain.relying import ServiceProvider
+from idp.domain.upstream import bad_ways
 from idp.saml import formats, names
 from idp.services.release_saml import check_field, sent
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 CODE = "invalid_sp_setting"
 # Everything that somebody sets; the rest comes with the metadata or is ours.
 SETTABLE = (
-    *("name", "enabled", "second_factor_required"),
+    *("name", "enabled", "second_factor_required", "upstreams"),
     *("attributes", "attribute_filters", "attribute_values"),
     *("name_id_format", "name_id_field"),
     *("sign_response", "signature_algorithm", "encrypt", "encryption_method", "key_transport", "sign_requests"),
@@ -174,9 +175,15 @@ def relay_state_is_text(sp: ServiceProvider) -> None:
         raise bad("default_relay_state", f"it has at most {MAX_RELAY_STATE} printable characters")
 
 
+def ways_are_known(sp: ServiceProvider) -> None:
+    if why := bad_ways(sp.upstreams):
+        raise bad("upstreams", why)
+
+
 CHECKS: tuple[Callable[[ServiceProvider], None], ...] = (
     types_are_right,
     name_is_short,
+    ways_are_known,
     name_id_is_known,
     attributes_are_known,
     filters_and_values_are_of_attributes,

@@ -12,6 +12,7 @@ from idp.base.errors import Refused
 from idp.domain.attempt import LoginAttempt
 from idp.domain.saml import UpstreamArrival
 from idp.domain.upstream import UpstreamDeparture
+from idp.domain.upstream_trial import UpstreamTrial
 from idp.ports import Duplicate, Repository
 
 MAX_STATE = 100
@@ -25,7 +26,7 @@ class Departures:
         self._clock = clock
 
     def begin(
-        self, handle: str, attempt: LoginAttempt, provider_id: str, remembered: Mapping[str, str]
+        self, handle: str, attempt: LoginAttempt | UpstreamTrial, provider_id: str, remembered: Mapping[str, str]
     ) -> UpstreamDeparture:
         """Before the browser leaves. remembered["state"] is what the upstream will give back: 256 random bits that say
         nothing of the attempt. Ends with the attempt at the latest."""
@@ -53,6 +54,12 @@ class Departures:
     def knows(self, state: str) -> bool:
         """Did a departure, used or not, have this state?"""
         return 20 <= len(state) <= MAX_STATE and self._repo.get(UpstreamDeparture, ids.digest(state)) is not None
+
+    def handle_of(self, state: str, provider_id: str) -> str:
+        """Of the departure that an answer to this provider belongs to; empty for none that is still unused."""
+        found = self._repo.get(UpstreamDeparture, ids.digest(state)) if 20 <= len(state) <= MAX_STATE else None
+        usable = found is not None and found.provider_id == provider_id and found.consumed_at is None
+        return found.handle if found is not None and usable else ""
 
     def take(self, departure: UpstreamDeparture) -> None:
         """Once: of two equal answers one goes on. Raises Refused(upstream_unexpected)."""

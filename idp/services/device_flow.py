@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from idp.base import ids
 from idp.base.clock import Clock
-from idp.base.config import Oidc
 from idp.base.errors import Refused
+from idp.base.sections import Oidc
 from idp.domain.device_code import CODE_LENGTH, INTERVAL_SECONDS, LETTERS, LONGEST_INTERVAL, canonical, polled_too_soon
 from idp.domain.grant import DeviceAuthorization
 from idp.domain.relying import Client

@@ -18,7 +18,7 @@ from idp.domain.session import had_second_factor
 from idp.domain.user import User
 from idp.ports import Repository
 from idp.services.check_token import Access, CheckToken
-from idp.services.issue_grant import Issued, narrowed_audiences, narrowed_scopes
+from idp.services.issue_grant import Issued, came_as_accepted, narrowed_audiences, narrowed_scopes
 from idp.services.live_grants import LiveGrants
 from idp.services.record_audit import Audit
 from idp.services.subjects import Subjects
@@ -120,6 +120,8 @@ class ExchangeToken:
             subject = self._of_access_token(asked.client, asked.subject_token)
         if asked.client.second_factor_required and not had_second_factor(subject.grant.amr):
             raise unacceptable("subject_token", "the app demands a second factor, and the sign-in behind it had none")
+        if not came_as_accepted(asked.client, subject.grant):
+            raise unacceptable("subject_token", "the app does not accept the way by which the person came")
         return subject
 
     def _of_access_token(self, client: Client, token: str) -> Subject:

@@ -14,11 +14,12 @@ from typing import Any
 
 from idp.base import ids
 from idp.base.clock import Clock
-from idp.base.config import Oidc
 from idp.base.errors import Refused
+from idp.base.sections import Oidc
 from idp.domain.grant import AuthorizationCode, Consent, DeviceAuthorization, Grant, RefreshToken
 from idp.domain.relying import Client
 from idp.domain.session import Session, had_second_factor
+from idp.domain.upstream import LOCAL
 from idp.domain.user import User
 from idp.ports import Duplicate, Repository
 from idp.services.attempts import consent_id
@@ -93,6 +94,7 @@ class IssueGrant:
             nonce=allowed.nonce,
             claims=allowed.claims,
             confirmation=allowed.confirmation,
+            way=session.provider_id or LOCAL,
         )
 
     def keep(self, record: object) -> None:
@@ -218,6 +220,8 @@ def as_registered(client: Client, grant: Grant) -> Grant:
         raise invalid_grant("it was issued to an earlier client of the same id")
     if client.second_factor_required and not had_second_factor(grant.amr):
         raise invalid_grant("the app demands a second factor, and the sign-in behind it had none")
+    if not came_as_accepted(client, grant):
+        raise invalid_grant("the app does not accept the way by which the person came")
     # offline_access needs no registration: it comes with refresh tokens.
     scopes = tuple(one for one in grant.scopes if one in client.scopes or one == "offline_access")
     audiences = tuple(one for one in grant.audiences if one in client.audiences)
@@ -226,6 +230,11 @@ def as_registered(client: Client, grant: Grant) -> Grant:
     if not set(scopes) - {"offline_access"}:
         raise invalid_grant("the app is registered for none of its scopes any more")
     return replace(grant, scopes=scopes, audiences=audiences)
+
+
+def came_as_accepted(client: Client, grant: Grant) -> bool:
+    """An app that names the ways it accepts gets nothing from a sign-in by another one, or by nobody knows which."""
+    return client.upstreams is None or grant.user_id is None or grant.way in client.upstreams
 
 
 def must_prove(bound: Mapping[str, str], proved: Mapping[str, str] | None) -> None:

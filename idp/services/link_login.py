@@ -1,142 +1,187 @@
-"""Many logins, one identity: whom an upstream login belongs to, and how it is joined to a User.
+"""Many logins, one identity: what is known of an upstream login, and how it is joined to a User and taken off again.
 
-The key is (provider, issuer, subject). An e-mail never joins by itself: it only makes us ask its owner for proof.
+The key is (provider, issuer, subject). Leaves whose it is to idp.domain.linking, making users to new_users, what a user
+gets by it to map_login, and merging, splitting and undoing to change_links.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from idp.base import ids
 from idp.base.clock import Clock
 from idp.base.errors import Refused
+from idp.domain.link_change import Invitation
+from idp.domain.linking import Known
 from idp.domain.upstream import FederatedLogin, UpstreamIdentity, UpstreamProvider
 from idp.domain.user import User, email_key
 from idp.ports import Duplicate, Repository
 from idp.services.manage_users import Users
+from idp.services.new_users import login_of
+from idp.services.overtaken import Overtaken
 from idp.services.record_audit import Audit
+from idp.services.sessions import Sessions
 
+if TYPE_CHECKING:
+    from idp.services.change_links import LinkChanges
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    user: User
-
-
-@dataclass(frozen=True, slots=True)
-class AskOwner:
-    """An existing user has the e-mail of this unknown login: that user must prove themselves to join it."""
-
-    owner: User
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Nobody has it; `may_create` says whether the provider allows a new user."""
-
-    may_create: bool
+YOUNG_SECONDS = 60.0  # so long a login may be there before its user is
 
 
 class LinkLogin:
-    def __init__(self, repo: Repository, clock: Clock, users: Users, audit: Audit) -> None:
+    """keep_a_way_in(login ids): raises Refused when without them nobody who administers could come in."""
+
+    def __init__(
+        self,
+        repo: Repository,
+        clock: Clock,
+        users: Users,
+        audit: Audit,
+        changes: "LinkChanges",
+        sessions: Sessions,
+        keep_a_way_in: Callable[[str], None] = lambda login_id: None,
+    ) -> None:
         self._repo = repo
         self._clock = clock
         self._users = users
         self._audit = audit
+        self._changes = changes
+        self._sessions = sessions
+        self._keep_a_way_in = keep_a_way_in
 
     def of(self, user_id: str) -> list[FederatedLogin]:
         return self._repo.find(FederatedLogin, user_id=user_id)
 
-    def whose(self, identity: UpstreamIdentity, provider: UpstreamProvider) -> Known | AskOwner | Unknown:
-        """Raises Refused(login_orphaned) when the linked user is gone."""
-        login = self._find(identity)
+    # ---------------------------------------------------------------- what is known
+
+    def known(self, identity: UpstreamIdentity, invitation: Invitation | None = None) -> Known:
+        """Only looks. invitation: the live one of this browser."""
+        return self.look_up(identity, invitation)[1]
+
+    def look_up(
+        self, identity: UpstreamIdentity, invitation: Invitation | None = None
+    ) -> tuple[FederatedLogin | None, Known]:
+        """(the login if there is one, what is known of it)."""
+        login = self.find(identity)
+        user = self._users.get(login.user_id) if login is not None else None
+        if login is not None and (user is None or user.email_key == _key(identity)):
+            return login, Known(linked=True, user=user, invitation=invitation)
+        by_email = self._users.by_email(identity.email) if identity.email else None
         if login is not None:
-            user = self._users.get(login.user_id)
-            if user is None:
-                raise Refused("login_orphaned", "This login belongs to a user who no longer exists.", status=403)
-            self._repo.replace_if(replace(login, last_used_at=self._clock(), email=identity.email, name=identity.name))
-            return Known(user)
-        owner = self._users.by_email(identity.email) if identity.email else None
-        if owner is not None:
-            return AskOwner(owner)
-        return Unknown(may_create=_may_create(identity, provider))
+            return login, Known(linked=True, user=user, by_email=by_email, invitation=invitation)
+        # Who was merged into another account is that one now, with the address that they had proved.
+        merged = by_email is not None and by_email.merged_into is not None and by_email.email_verified
+        heir = self._users.remaining(by_email) if by_email is not None and merged else None
+        invited = self._users.get(invitation.user_id) if invitation and invitation.user_id else None
+        taken = bool(invitation and invitation.email and self._users.by_email(invitation.email))
+        return None, Known(False, None, by_email, invitation, invited, taken, heir)
 
-    def create_user(self, identity: UpstreamIdentity, *, with_email: bool) -> User:
-        """A new user for an unknown login. with_email=False: the address belongs to somebody else and stays there.
-
-        The e-mail counts as verified only if the upstream said so with the JSON boolean true. When another request has
-        just made a user for the same login, that one is given and nothing is left behind.
-        """
-        email = identity.email if with_email and _usable(identity.email) else None
-        for username in self._names(identity):
-            try:
-                user = self._users.add(
-                    username,
-                    email=email,
-                    name=(identity.name or "")[:200],
-                    email_verified=identity.email_verified,
-                    actor=f"upstream:{identity.provider_id}",
-                )
-            except Refused as refused:
-                if refused.code in ("username_taken", "invalid_username"):
-                    continue
-                raise
-            return self._first_link(user, identity)
-        raise Refused("no_free_username", "No user name could be found for you. Ask an administrator.", status=409)
-
-    def _first_link(self, user: User, identity: UpstreamIdentity) -> User:
-        try:
-            self.link(user, identity, actor=user.id)
-        except Refused:
-            self._repo.delete(User, user.id)
-            login = self._find(identity)
-            winner = self._users.get(login.user_id) if login is not None else None
-            if winner is None:
-                raise
-            return winner
-        return user
-
-    def link(self, user: User, identity: UpstreamIdentity, *, actor: str) -> FederatedLogin:
-        """Raises Refused(login_taken) when another user has it. Linking what is already one's own changes nothing."""
-        now = self._clock()
-        login = FederatedLogin(
-            ids.public_id("fed"),
-            user.id,
-            identity.provider_id,
-            identity.issuer,
-            identity.subject,
-            now,
-            identity.email,
-            identity.name,
-            now,
+    def find(self, identity: UpstreamIdentity) -> FederatedLogin | None:
+        found = self._repo.find(
+            FederatedLogin, provider_id=identity.provider_id, issuer=identity.issuer, subject=identity.subject
         )
+        return found[0] if found else None
+
+    def forget_orphan(self, login: FederatedLogin) -> bool:
+        """A login whose user is gone for good opens nothing and stands in nobody's way: whoever has it comes as somebody new.
+        False while its user may just be on the way into the store."""
+        if self._clock() - login.linked_at < YOUNG_SECONDS:
+            return False
+        self._repo.delete(FederatedLogin, login.id)
+        self._audit.record("login.unlinked", actor="sheaf", subject=login.user_id, provider=login.provider_id)
+        return True
+
+    # ---------------------------------------------------------------- joining
+
+    def link(
+        self,
+        user: User,
+        identity: UpstreamIdentity,
+        *,
+        actor: str,
+        why: str = "",
+        invitation: Invitation | None = None,
+    ) -> FederatedLogin:
+        """Join it to a user who was there before; the owner is told. why: the rule. invitation: used up with it.
+
+        Raises Refused(login_taken) when another user has it, (invitation_dead). Linking one's own again changes nothing.
+        """
+        login = login_of(user, identity, self._clock())
+        before = [one.provider_id for one in self.of(user.id)]
+        events = [
+            self._audit.event(
+                "login.linked",
+                actor=actor,
+                subject=user.id,
+                provider=identity.provider_id,
+                issuer=identity.issuer,
+                login=login.id,
+                before=" ".join(before),
+                after=" ".join([*before, identity.provider_id]),
+                why=why or None,
+            )
+        ]
+        if invitation is not None:
+            made_by = invitation.created_by
+            events.append(self._audit.event("invitation.used", actor=actor, subject=user.id, by=made_by))
+        draft = self._changes.draft("linked", user, login, actor=actor, why=why)
         try:
-            self._repo.insert(login)
+            if invitation is None:
+                self._repo.insert_all(login, draft.change, *events)
+            elif self._repo.consume(Invitation, invitation.id, also=(login, draft.change, *events)) is None:
+                raise Refused("invitation_dead", "This invitation was already used. Ask for a new one.", status=410)
         except Duplicate:
-            existing = self._find(identity)
+            existing = self.find(identity)
             if existing is not None and existing.user_id == user.id:
                 return existing
             raise Refused(
                 "login_taken", "This login already belongs to another user here. Nothing was changed.", status=409
             ) from None
-        self._audit.record(
-            "login.linked", actor=actor, subject=user.id, provider=identity.provider_id, issuer=identity.issuer
-        )
+        for event in events:
+            self._audit.stored(event)
+        self._changes.told(draft)
         return login
 
-    def link_proven(self, user_id: str, identity: UpstreamIdentity) -> None:
-        """After the owner of the address has proved themselves in the same attempt."""
-        user = self._users.get(user_id)
-        if user is None:
-            raise Refused("login_orphaned", "This account no longer exists.", status=403)
-        self.link(user, identity, actor=user.id)
+    def prove_address(self, user: User, identity: UpstreamIdentity, *, gets: bool) -> User:
+        """An upstream that may say so vouches for the address of the user. gets: they had none until now. Raises Overtaken."""
+        if gets:
+            assert identity.email is not None
+            changed = replace(user, email=identity.email.strip(), email_key=email_key(identity.email))
+        else:
+            changed = user
+        try:
+            stored = self._repo.replace_if(replace(changed, email_verified=True))
+        except Duplicate:
+            raise Overtaken from None
+        if stored is None:
+            raise Overtaken
+        self._audit.record(
+            "user.changed",
+            actor=f"upstream:{identity.provider_id}",
+            subject=user.id,
+            what="email email_verified" if gets else "email_verified",
+        )
+        return stored
 
-    def unlink(self, user: User, login_id: str, *, actor: str, local_login: bool) -> None:
-        """Raises Refused(unknown_login | last_way_in). The last usable way in stays."""
+    # ---------------------------------------------------------------- taking off
+
+    def unlink(self, user: User, login_id: str, *, actor: str, local_login: bool, here: str = "") -> None:
+        """With everything that the user had because of it alone, and whoever came in by it; the owner is told. here: sid of
+        the session that asks.
+
+        Raises Refused(unknown_login | last_way_in | last_way_in_for_administrators). The last usable way in stays."""
         login = next((one for one in self.of(user.id) if one.id == login_id), None)
         if login is None:
             raise Refused("unknown_login", "This login is not linked to you.", status=404)
         last = Refused("last_way_in", "This is your last way to sign in. Link another one first.", status=409)
         if not self._way_in_besides(user, login, local_login=local_login):
             raise last
+        if user.is_administrator:
+            self._keep_a_way_in(login.id)
+        before = [one.provider_id for one in self.of(user.id)]
+        # First what it gave: cut off in between, nobody keeps what only this login gave them.
+        self._changes.take_back(user.id, login)
         if not self._repo.delete(FederatedLogin, login.id):
             return
         if not self.has_way_in(user, local_login=local_login):
@@ -144,7 +189,18 @@ class LinkLogin:
             with suppress(Duplicate):
                 self._repo.insert(login)
             raise last
-        self._audit.record("login.unlinked", actor=actor, subject=user.id, provider=login.provider_id)
+        self._sessions.end_by(user.id, login.provider_id, actor=actor, besides=here)
+        self._audit.record(
+            "login.unlinked",
+            actor=actor,
+            subject=user.id,
+            provider=login.provider_id,
+            issuer=login.issuer,
+            login=login.id,
+            before=" ".join(before),
+            after=" ".join(one.provider_id for one in self.of(user.id)),
+        )
+        self._changes.record("unlinked", user, login, actor=actor)
 
     def _way_in_besides(self, user: User, login: FederatedLogin, *, local_login: bool) -> bool:
         others = (one for one in self.of(user.id) if one.id != login.id)
@@ -164,33 +220,15 @@ class LinkLogin:
         provider = self._repo.get(UpstreamProvider, provider_id)
         return provider is not None and provider.enabled and provider.mode == "sign_in"
 
-    def _find(self, identity: UpstreamIdentity) -> FederatedLogin | None:
-        found = self._repo.find(
-            FederatedLogin, provider_id=identity.provider_id, issuer=identity.issuer, subject=identity.subject
-        )
-        return found[0] if found else None
 
-    def _names(self, identity: UpstreamIdentity) -> list[str]:
-        # Never a whole address: whoever has the user name `ada@example.org` would be found when Ada types her e-mail.
-        given = (identity.username or "", identity.email or "")
-        wanted = list(dict.fromkeys(name.partition("@")[0] for name in given if name.partition("@")[0]))
-        return [*wanted, *(f"{name}-{ids.public_id('')[-6:]}" for name in wanted), ids.public_id("user")]
+def login_digest(key: str) -> str:
+    """Of domain.linking.login_key, for a Proof that is made for this login."""
+    return ids.digest(f"login:{key}")
 
 
-def _usable(email: str | None) -> bool:
-    if not email:
-        return False
+def _key(identity: UpstreamIdentity) -> str:
+    """Canonical; of what is no address something that nobody has."""
     try:
-        return bool(email_key(email))
+        return email_key(identity.email or "")
     except Refused:
-        return False
-
-
-def _may_create(identity: UpstreamIdentity, provider: UpstreamProvider) -> bool:
-    if provider.mode != "sign_in" or provider.may_create == "nobody":
-        return False
-    if provider.may_create == "anybody":
-        return True
-    if not identity.email_verified or not identity.email or not _usable(identity.email):
-        return False
-    return email_key(identity.email).rpartition("@")[2] in provider.create_domains
+        return ""

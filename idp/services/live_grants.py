@@ -29,15 +29,17 @@ class LiveGrants:
         return self._repo.get(Grant, grant_id)
 
     def user_of(self, grant: Grant, *, unborn: bool = False) -> User | None:
-        """The user, if the grant is good: not revoked, the user there and not disabled, the password not changed since,
-        and its session alive unless it is for offline use, or there never was one. unborn: it still waits in a code, so
-        the session must be alive in any case."""
+        """The user, if the grant is good: not revoked, the user there and not disabled, the password not changed since and
+        not turned off for them, and its session alive unless it is for offline use, or there never was one. unborn: it still
+        waits in a code, so the session must be alive in any case."""
         if grant.revoked_at is not None or grant.user_id is None:
             return None
         user = self._repo.get(User, grant.user_id)
         if user is None or user.disabled:
             return None
         if user.password_changed_at is not None and grant.created_at < user.password_changed_at:
+            return None
+        if not self._sessions.grant_stands(grant, user):
             return None
         outlives = grant.sessionless or (grant.offline and not unborn)
         if not outlives and self._sessions.by_sid(grant.session_sid or "") is None:

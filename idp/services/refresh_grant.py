@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from idp.base import ids
 from idp.base.clock import Clock
-from idp.base.config import Oidc
+from idp.base.sections import Oidc
 from idp.domain.grant import Grant, RefreshToken
 from idp.domain.profile import rules
 from idp.domain.relying import Client

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from idp.base import ids
 from idp.base.clock import Clock
-from idp.base.config import Registration as Settings
 from idp.base.errors import Refused
 from idp.base.net import is_loopback_url
 from idp.base.secret import Secret
+from idp.base.sections import Registration as Settings
 from idp.domain.metadata import CODE, DEVICE, bad, has_secret, is_private_use
 from idp.domain.relying import Client, InitialAccessToken
 from idp.services.initial_tokens import InitialTokens

@@ -1,6 +1,7 @@
-"""One sign-in: prove by password, upstream and factor, join logins, consent, finish. Decides by `decide` and nothing else.
+"""One sign-in: prove by password and factor, consent, finish. Decides by `decide` and nothing else.
 
-Leaves attempts as records to attempts, whom a login belongs to to link_login, and cookies, HTML and protocols to the doors.
+Leaves attempts as records to attempts, what comes by an upstream to arrivals and waiting_logins, and cookies, HTML and
+protocols to the doors.
 """
 
 from dataclasses import replace
@@ -9,26 +10,28 @@ from idp.base import ids
 from idp.base.clock import Clock
 from idp.base.errors import Refused
 from idp.crypto.passwords import Passwords
-from idp.domain.attempt import LoginAttempt, Proof, Step
+from idp.domain.attempt import LoginAttempt, Proof, Step, accepts, noted
 from idp.domain.grant import Consent
 from idp.domain.policy import SecondFactorPolicy
-from idp.domain.session import FED, OTP, PWD, Session
-from idp.domain.upstream import UpstreamIdentity, UpstreamProvider
+from idp.domain.session import OTP, PWD, Session
+from idp.domain.upstream import LOCAL, UpstreamIdentity
 from idp.domain.user import User, login_key
 from idp.ports import Duplicate, Repository
-from idp.services.attempts import Attempts, already_used, consent_id
+from idp.services.arrivals import Joining, joins, way_not_accepted
+from idp.services.attempts import consent_id
 from idp.services.factors import Factors
-from idp.services.link_login import AskOwner, Known, LinkLogin
+from idp.services.local_login import LocalLogin
 from idp.services.manage_users import Users
 from idp.services.record_audit import Audit
 from idp.services.sessions import Sessions
 from idp.services.throttle import Throttles, origin
 from idp.services.upstream_sessions import UpstreamSessions
+from idp.services.waiting_logins import WaitingLogins
 
 ADDRESS_FREE_FAILURES = 50
 
 
-class SignIn(Attempts):
+class SignIn(WaitingLogins):
     def __init__(
         self,
         repo: Repository,
@@ -38,12 +41,12 @@ class SignIn(Attempts):
         passwords: Passwords,
         factors: Factors,
         sessions: Sessions,
-        links: LinkLogin,
+        joining: Joining,
         throttles: Throttles,
         audit: Audit,
         policy: SecondFactorPolicy,
         attempt_seconds: float,
-        local_login: bool,
+        local_login: LocalLogin,
     ) -> None:
         super().__init__(
             repo,
@@ -55,7 +58,7 @@ class SignIn(Attempts):
             attempt_seconds=attempt_seconds,
         )
         self._passwords = passwords
-        self._links = links
+        self._joining = joining
         self._throttles = throttles
         self._audit = audit
         self._local_login = local_login
@@ -63,10 +66,13 @@ class SignIn(Attempts):
 
     def local_login_allowed(self, user: User | None) -> bool:
         """The one decision whether passwords count. Every path that takes a password asks here."""
-        return self._local_login
+        return self._local_login.allows(user)
 
     def prove_password(self, attempt: LoginAttempt, login: str, password: str, address: str) -> LoginAttempt:
-        """First factor by password. Raises Refused(wrong_credentials | too_many_attempts | local_login_off)."""
+        """First factor by password. Raises Refused(wrong_credentials | too_many_attempts | way_not_accepted)."""
+        # Who only shows that a waiting login is theirs came by another way, which was accepted.
+        if attempt.waiting is None and not accepts(attempt.wants, None):
+            raise way_not_accepted(LOCAL).about(attempt)
         user = self._users.by_login(login)
         # By what was typed, not by whose it is: else a block that an address shares with a user name, or with another
         # spelling of it, would tell which accounts there are.
@@ -82,78 +88,18 @@ class SignIn(Attempts):
                 "sign_in.failed", actor="anonymous", subject=user.id if user else "unknown", by="password"
             )
             why = "local login is off" if not allowed else _why_refused(user, matches)
-            raise Refused("wrong_credentials", "User name or password is not right.", status=401, reason=why)
+            told = noted(attempt, self._clock(), "password", "wrong", user=user.id if user else None, why=why)
+            refused = Refused("wrong_credentials", "User name or password is not right.", status=401, reason=why)
+            raise refused.about(told)
         if fresh:
             self._users.store_rehash(user, fresh)
         self._throttles.clear(account)
-        return self.store(replace(attempt, proof=Proof(user.id, self._clock(), (PWD,))))
+        attempt = noted(attempt, self._clock(), "password", "right", user=user.id)
+        proof = Proof(user.id, self._clock(), (PWD,), joins=joins(attempt))
+        return self.store(replace(attempt, proof=proof))
 
     def _fits_owner(self, attempt: LoginAttempt, user: User) -> bool:
         return attempt.owner_id is None or attempt.owner_id == user.id
-
-    def arrive(self, attempt: LoginAttempt, identity: UpstreamIdentity, provider: UpstreamProvider) -> LoginAttempt:
-        """First factor by an upstream. Known: proof. Unknown with a known e-mail: its owner is asked. Else a new user, if allowed.
-
-        Raises Refused(upstream_not_for_sign_in | upstream_not_allowed | not_invited | not_the_owner | login_orphaned).
-        """
-        whose = self._links.whose(identity, provider)
-        if isinstance(whose, Known):
-            if provider.mode != "sign_in":
-                raise Refused(
-                    "upstream_not_for_sign_in", "This way is not for signing in. Choose another one.", status=403
-                )
-            if whose.user.disabled:
-                raise Refused("user_disabled", "Your account is switched off. Ask an administrator.", status=403)
-            if not self._fits_owner(attempt, whose.user):
-                raise Refused("not_the_owner", "That login belongs to someone else. Use one of your own.", status=403)
-            return self.store(replace(attempt, proof=self._federated(whose.user.id, identity)))
-        if attempt.owner_id is not None:
-            raise Refused("not_the_owner", "That login is not linked to the account. Use another way.", status=403)
-        if provider.mode != "sign_in":
-            raise Refused("upstream_not_for_sign_in", "This way is not for signing in. Choose another one.", status=403)
-        if isinstance(whose, AskOwner):
-            return self.store(replace(attempt, waiting=identity, owner_id=whose.owner.id, proof=None))
-        if not whose.may_create:
-            self._audit.record(
-                "sign_in.refused", actor="anonymous", subject="unknown", provider=provider.id, why="not invited"
-            )
-            raise Refused(
-                "not_invited",
-                "Nobody here has this login, and it may not make a new account. Ask an administrator for an invitation.",
-                status=403,
-            )
-        user = self._links.create_user(identity, with_email=True)
-        return self.store(replace(attempt, proof=self._federated(user.id, identity)))
-
-    def link_more(self, attempt: LoginAttempt, session: Session | None, identity: UpstreamIdentity) -> None:
-        """A signed-in user joins one more login, from the account page. The attempt ends with it, whatever comes out.
-
-        Raises Refused(link_not_yours | login_taken).
-        """
-        if not attempt.linking or self._repo.consume(LoginAttempt, attempt.id) is None:
-            raise already_used()
-        user = self._users.get(session.user_id) if session is not None else None
-        if user is None or user.disabled or user.id != attempt.owner_id:
-            raise Refused(
-                "link_not_yours", "You are no longer signed in as the one who began this. Start again.", status=403
-            )
-        self._links.link(user, identity, actor=user.id)
-
-    def keep_separate(self, attempt: LoginAttempt, provider: UpstreamProvider) -> LoginAttempt:
-        """The person does not own (or does not want to join) the account with the same e-mail: a user of its own, without
-        that address. Raises Refused(not_invited)."""
-        if attempt.waiting is None:
-            raise already_used()
-        if provider.mode != "sign_in" or provider.may_create != "anybody":
-            raise Refused(
-                "not_invited", "This provider may not make new accounts here. Ask an administrator.", status=403
-            )
-        user = self._links.create_user(attempt.waiting, with_email=False)
-        proof = self._federated(user.id, attempt.waiting)
-        return self.store(replace(attempt, waiting=None, owner_id=None, proof=proof))
-
-    def _federated(self, user_id: str, identity: UpstreamIdentity) -> Proof:
-        return Proof(user_id, self._clock(), (FED,), None, identity.provider_id, logout=dict(identity.logout))
 
     def prove_factor(self, attempt: LoginAttempt, session: Session | None, code: str) -> LoginAttempt:
         """Second factor. Raises Refused(wrong_code | used_code | factor_locked | wrong_step)."""
@@ -175,6 +121,7 @@ class SignIn(Attempts):
 
     def _with_factor(self, attempt: LoginAttempt, proof: Proof, used: str) -> LoginAttempt:
         amr = tuple(dict.fromkeys([*proof.amr, used]))
+        attempt = noted(attempt, self._clock(), "factor", "proved", by=used)
         return self.store(replace(attempt, proof=replace(proof, factor_at=self._clock(), amr=amr)))
 
     def answer_consent(self, attempt: LoginAttempt, session: Session | None, *, allow: bool) -> LoginAttempt:
@@ -213,6 +160,10 @@ class SignIn(Attempts):
         None when the session stays as it is.
         """
         due = Step.DENIED if attempt.denied else Step.DONE
+        self.expect(attempt, session, due)
+        if self._complete_but_for_consent(attempt, session):
+            attempt = self.join(attempt)
+        # Asked again: what came with the login that was joined may need a second factor.
         proof = self.expect(attempt, session, due).proof
         fresh = attempt.proof if due is Step.DONE or self._complete_but_for_consent(attempt, session) else None
         sid = session.sid if session is not None and due is Step.DONE and fresh is None else None
@@ -220,8 +171,6 @@ class SignIn(Attempts):
         closed = self.store(replace(attempt, finished=True, proof=proof, session_sid=sid))
         if fresh is None:
             return closed, None
-        if attempt.waiting is not None:
-            self._links.link_proven(fresh.user_id, attempt.waiting)
         made, handle = self._sessions.establish(fresh, session or left, user_agent)
         self._remember_upstream(made, fresh, attempt.waiting)
         self._audit.record(
@@ -232,6 +181,7 @@ class SignIn(Attempts):
             provider=fresh.provider_id,
             app=attempt.app_id or None,
         )
+        self._local_login.saw(made, began_at=attempt.created_at)
         return self.store(replace(closed, session_sid=made.sid)), handle
 
     def _remember_upstream(self, session: Session, proof: Proof, joined: UpstreamIdentity | None) -> None:

@@ -50,6 +50,10 @@ def value(name: str, text: str) -> Any:
         return SHORT_FORMATS.get(text, text)
     if wanted is bool:
         return _one_of(name, text.lower(), (*_YES, *_NO)) in _YES
+    if name == "upstreams":
+        return (
+            None if text.strip().lower() in (*_NOTHING, "*") else tuple(dict.fromkeys(text.replace(",", " ").split()))
+        )
     if name == "assertion_seconds":
         return _seconds(name, text)
     return _one_of(name, text, get_args(wanted)) if get_origin(wanted) is Literal else text
@@ -65,6 +69,8 @@ def _as_texts(name: str, one: Any) -> list[tuple[str, str]]:
         return [(name, ""), *((f"{name}.{entry}", _entry_text(inner)) for entry, inner in one.items())]
     if isinstance(one, bool):
         return [(name, "true" if one else "false")]
+    if isinstance(one, tuple):
+        return [(name, " ".join(one))]
     return [(name, _SHORT.get(one, str(one)) if one is not None else "none")]
 
 

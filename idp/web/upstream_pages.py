@@ -5,19 +5,24 @@ Leaves the protocol to the upstream kinds, whom a login belongs to to idp.servic
 
 from dataclasses import replace
 
-from flask import Blueprint, g, make_response, redirect, request
+from flask import Blueprint, g, redirect, request
 from werkzeug.wrappers import Response
 
 from idp.base.errors import Refused
 from idp.domain.attempt import LoginAttempt, Step
+from idp.domain.session import Session
 from idp.domain.upstream import UpstreamProvider
 from idp.domain.user import User
+from idp.http import seeing
 from idp.http.browser import browser_digest, current_session
 from idp.http.own_pages import recently_signed_in
 from idp.http.parts import parts
-from idp.http.render import page, speak
-from idp.http.security import allow_form_target, check_csrf
-from idp.web.upstream_saml import arrive, arrives_by_post, note_departure, origin_of
+from idp.http.render import speak
+from idp.http.security import check_csrf
+from idp.http.sending import sent_away
+from idp.services.depart_upstream import unexpected
+from idp.web.upstream_saml import arrive, arrives_by_post, note_departure, watched
+from idp.web.upstream_trials import provider_for, trial_answered
 
 bp = Blueprint("upstream", __name__)
 
@@ -28,39 +33,45 @@ MAX_PARAMS = 20
 def depart(handle: str, provider_id: str) -> Response:
     check_csrf()
     services = parts()
-    attempt = services.sign_in.load(handle, browser_digest(make=True))
+    attempt = seeing.about(services.sign_in.load(handle, browser_digest(make=True)))
     speak(attempt.wants.language)
     provider = services.upstreams.enabled(provider_id)
-    _must_be_for_sign_in(provider)
+    services.sign_in.must_accept(attempt, provider)
     step = services.sign_in.decide(attempt, current_session()).step
     if attempt.linking or step not in (Step.CHOOSE, Step.LINK):
         raise _wrong_step(f"{step} is due")
-    return _leave(handle, attempt, provider)
+    return leave(handle, attempt, provider)
 
 
 @bp.get("/upstream/<provider_id>/callback")
 def callback(provider_id: str) -> Response:
     """The upstream's answer: tied to a departure of this provider, to this browser, and good once."""
     services = parts()
-    provider = services.upstreams.enabled(provider_id)
-    kind = services.kinds.open(provider)
-    by_post = arrives_by_post(kind)
     waiting = request.args.get("arrival", "")
-    params = services.departures.arrival(waiting, provider.id) if by_post else _params()
-    departure = services.departures.find(params.get("RelayState" if by_post else "state", ""), provider.id)
-    attempt = services.sign_in.load(departure.handle, browser_digest())
+    params = services.departures.arrival(waiting, provider_id) if waiting else _params()
+    state = params.get("RelayState" if waiting else "state", "")
+    provider = provider_for(provider_id, state)
+    kind = services.kinds.open(provider)
+    if arrives_by_post(kind) is not bool(waiting):
+        raise unexpected("the answer came by another way than those of this kind")
+    departure = services.departures.find(state, provider.id)
+    if (told := trial_answered(departure, provider, kind, params)) is not None:
+        return told
+    attempt = seeing.about(services.sign_in.load(departure.handle, browser_digest()))
     speak(attempt.wants.language)
     g.sheaf_back = _way_back(departure.handle, attempt)
     if attempt.proof is not None:
         raise _wrong_step("this attempt was proved meanwhile, in another tab")
-    if not attempt.linking:
-        _must_be_for_sign_in(provider)
-    services.departures.take(departure)
-    if by_post:
-        services.departures.forget_arrival(waiting)
-    identity = arrive(kind, provider, params, departure.remembered)
+    services.sign_in.must_accept(attempt, provider)
+    with services.kinds.room.place(provider.id):  # before anything is used up: who must wait may come again
+        services.departures.take(departure)
+        if waiting:
+            services.departures.forget_arrival(waiting)
+        identity = arrive(kind, provider, params, departure.remembered)
+    attempt = seeing.arrived(attempt, identity)
     if attempt.linking:
         services.sign_in.link_more(attempt, current_session(), identity)
+        seeing.linked(attempt)
     else:
         services.sign_in.arrive(attempt, identity, provider)
     return redirect(g.sheaf_back, 303)
@@ -70,17 +81,17 @@ def callback(provider_id: str) -> Response:
 def link(provider_id: str) -> Response:
     """Join one more login: a form of our own, and a recent proof of who asks."""
     check_csrf()
-    _, user = recently_signed_in()
-    return _leave_to_link(user, parts().upstreams.enabled(provider_id))
+    session, user = recently_signed_in()
+    return _leave_to_link(session, user, parts().upstreams.enabled(provider_id))
 
 
 @bp.post("/account/unlink/<login_id>")
 def unlink(login_id: str) -> Response:
     check_csrf()
-    _, user = recently_signed_in()
+    session, user = recently_signed_in()
     services = parts()
     local_login = services.sign_in.local_login_allowed(user)
-    services.links.unlink(user, login_id, actor=user.id, local_login=local_login)
+    services.links.unlink(user, login_id, actor=user.id, local_login=local_login, here=session.sid)
     return redirect("/account", 303)
 
 
@@ -89,45 +100,35 @@ def callback_url(provider_id: str) -> str:
     return f"{parts().installation.issuer}/upstream/{provider_id}/callback"
 
 
-def _leave_to_link(user: User, provider: UpstreamProvider) -> Response:
-    """An attempt of its own that can only end in a link to this user, in this browser."""
+def _leave_to_link(session: Session, user: User, provider: UpstreamProvider) -> Response:
+    """An attempt of its own that can only end in a link to this user, in this browser and session."""
     services = parts()
-    draft = services.sign_in.draft("account", "/account", {})
+    draft = services.sign_in.draft("account", "/account", {"sid": session.sid})
     attempt = replace(draft.attempt, linking=True, owner_id=user.id, browser=browser_digest(make=True))
-    return _leave(services.sign_in.save(replace(draft, attempt=attempt)), attempt, provider)
+    return leave(services.sign_in.save(replace(draft, attempt=attempt)), attempt, provider)
 
 
-def _leave(handle: str, attempt: LoginAttempt, provider: UpstreamProvider) -> Response:
+def leave(handle: str, attempt: LoginAttempt, provider: UpstreamProvider, *, hint: str | None = None) -> Response:
+    """Sends the browser of this attempt to the upstream. hint: the name that the person typed here for it."""
     services = parts()
     g.sheaf_back = _way_back(handle, attempt)
-    hint = attempt.wants.login_hint if attempt.front_door != "account" else None
-    # An app that says how old a proof may be does not mean how long ago the upstream let this browser through.
-    force = attempt.wants.force or attempt.wants.max_age is not None
+    seeing.via(provider)
+    hint = hint or (attempt.wants.login_hint if attempt.front_door != "account" else None)
+    force = attempt.wants.force or provider.always_ask
     kind = services.kinds.open(provider)
-    departure = kind.depart(provider, callback_url(provider.id), force=force, login_hint=hint)
+    if getattr(kind, "asks_password", False):
+        return redirect(f"/flow/{handle}/directory/{provider.id}", 303)
+    with services.kinds.room.place(provider.id), watched(provider):
+        departure = kind.depart(
+            provider, callback_url(provider.id), force=force, login_hint=hint, max_age=attempt.wants.max_age
+        )
     services.departures.begin(handle, attempt, provider.id, departure.remembered)
     note_departure(provider, departure)
-    if departure.form is not None:
-        # Browsers hold form-action against every hop that follows, and upstreams send people on to hosts nobody here knows.
-        allow_form_target(origin_of(departure.url))
-        allow_form_target("https:")
-        return make_response(
-            page("form_post.html", action=departure.url, fields=departure.form, app_name=provider.label)
-        )
-    # Not a redirect: browsers hold the form's CSP form-action against every hop that follows it, and upstreams send people
-    # on to hosts that nobody here knows. A page that moves on by itself begins a navigation of its own.
-    response = make_response(page("leaving.html", url=departure.url, label=provider.label))
-    response.headers["Refresh"] = f"0;url={departure.url}"
-    return response
+    return sent_away(departure, provider.label)
 
 
 def _way_back(handle: str, attempt: LoginAttempt) -> str:
     return "/account" if attempt.linking else f"/flow/{handle}"
-
-
-def _must_be_for_sign_in(provider: UpstreamProvider) -> None:
-    if provider.mode != "sign_in":
-        raise Refused("upstream_not_for_sign_in", "This way is not for signing in. Choose another one.", status=403)
 
 
 def _wrong_step(reason: str) -> Refused:

@@ -3,19 +3,21 @@
 Leaves the way there and back to upstream_pages, the protocol to the upstream kinds, and logout to upstream_logout.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, after_this_request, g, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from idp.base.errors import Refused
+from idp.domain.checks import Checks
 from idp.domain.upstream import UpstreamIdentity, UpstreamProvider
+from idp.http import seeing
 from idp.http.parts import parts
 from idp.ports import Departure, UpstreamKind
-from idp.saml.checks import Checks
 from idp.services.depart_upstream import unexpected
+from idp.web.upstream_trials import provider_for
 
 if TYPE_CHECKING:
     from idp.upstream.saml_kind import SamlKind
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 bp = Blueprint("upstream_saml", __name__)
 
 FIELDS = ("SAMLResponse", "RelayState")
+# What an upstream that works as it should does not lead to.
+FAULTS = ("upstream_unreachable", "upstream_misconfigured", "upstream_answer_invalid")
 
 
 @bp.post("/upstream/<provider_id>/acs")
@@ -30,7 +34,7 @@ def acs(provider_id: str) -> AnyResponse:
     """SAML Bindings 3.5. Browsers send no SameSite cookie with a form from another site: the answer waits, and a GET of our
     own finds out whose it is."""
     services = parts()
-    provider = services.upstreams.enabled(provider_id)
+    provider = provider_for(provider_id, request.form.get("RelayState", ""))
     kind = _saml(services.kinds.open(provider))
     params = _posted()
     state = params.get("RelayState", "")
@@ -56,12 +60,14 @@ def metadata(provider_id: str) -> Response:
 def _unsolicited(provider: UpstreamProvider, kind: "SamlKind", params: Mapping[str, str]) -> AnyResponse:
     """A sign-in that began at the upstream. RelayState names no page of ours: anybody could have written it."""
     services = parts()
-    if provider.mode != "sign_in":
-        raise Refused("upstream_not_for_sign_in", "This way is not for signing in. Choose another one.", status=403)
-    identity = arrive(kind, provider, params, {})
     draft = services.sign_in.draft("account", "/account", {})
+    services.sign_in.must_accept(draft.attempt, provider)
+    with services.kinds.room.place(provider.id):
+        identity = arrive(kind, provider, params, {})
     handle = services.sign_in.save(draft)
-    if services.sign_in.arrive(draft.attempt, identity, provider).waiting is not None:
+    attempt = seeing.arrived(draft.attempt, identity)
+    attempt = seeing.about(services.sign_in.arrive(attempt, identity, provider))
+    if attempt.waiting is not None:
         # Nobody here asked to join anything: a stranger who can choose an address there would get the password of its owner
         # for the asking, on our own page, and with it a key to the account.
         raise Refused(
@@ -76,13 +82,28 @@ def _unsolicited(provider: UpstreamProvider, kind: "SamlKind", params: Mapping[s
 def arrive(
     kind: UpstreamKind, provider: UpstreamProvider, params: Mapping[str, str], remembered: Mapping[str, str]
 ) -> UpstreamIdentity:
-    """The kind's arrive, with a note for the inspector where there is something to look at."""
+    """The kind's arrive, with its checks noted, and a note for the inspector where there is something to look at."""
     callback = f"{parts().installation.issuer}/upstream/{provider.id}/callback"
-    if not arrives_by_post(kind):
-        return kind.arrive(provider, callback, params, remembered)
-    checks = Checks()
-    _note_arrival(provider, params, checks)
-    return _saml(kind).arrive(provider, callback, params, remembered, checks)
+    checks = seeing.checks(provider)
+    if arrives_by_post(kind):
+        _note_arrival(provider, params, checks)
+    if not remembered:  # nobody asked for it: anybody could have written it
+        return kind.arrive(provider, callback, params, remembered, checks)
+    with watched(provider):
+        identity = kind.arrive(provider, callback, params, remembered, checks)
+    parts().upstream_health.worked(provider.id)
+    return identity
+
+
+@contextmanager
+def watched(provider: UpstreamProvider) -> Iterator[None]:
+    """How the upstream answers is written down for those who look after it. Whom it turned away is no fault of its own."""
+    try:
+        yield
+    except Refused as refused:
+        if refused.code in FAULTS:
+            parts().upstream_health.failed(provider.id, refused.reason)
+        raise
 
 
 def arrives_by_post(kind: UpstreamKind) -> bool:
@@ -93,11 +114,6 @@ def note_departure(provider: UpstreamProvider, departure: Departure) -> None:
     if departure.document:
         binding = "redirect" if departure.form is None else "post"
         parts().saml_messages.keep(f"upstream:{provider.id}", "out", "AuthnRequest", binding, departure.document)
-
-
-def origin_of(url: str) -> str:
-    found = urlsplit(url)
-    return f"{found.scheme}://{found.netloc}"
 
 
 def _note_arrival(provider: UpstreamProvider, params: Mapping[str, str], checks: Checks) -> None:

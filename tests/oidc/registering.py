@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from werkzeug.test import TestResponse
 
 from idp.app import create_app
-from idp.base.config import Registration, Settings
+from idp.base.config import Settings
+from idp.base.sections import Registration
 from idp.domain.relying import Client
 from idp.storage.sqlite import SqliteRepository
 from tests.oidc.house import CALLBACK, ISSUER, App, House

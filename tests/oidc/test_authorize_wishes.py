@@ -13,7 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from idp.app import create_app
-from idp.base.config import Roles, Settings
+from idp.base.config import Settings
+from idp.base.sections import Roles
 from idp.domain.attempt import LoginAttempt, Proof, Wants
 from idp.domain.relying import Client
 from idp.domain.session import ACR_MFA, ACR_SINGLE

@@ -4,7 +4,7 @@ types."""
 import re
 from pathlib import Path
 
-from idp.base.config import Oidc
+from idp.base.sections import Oidc
 from idp.domain.claims import IDENTITY_SCOPES
 from idp.protocols.oidc.checks import _UNSUPPORTED, PROMPTS
 from idp.protocols.oidc.discovery import metadata

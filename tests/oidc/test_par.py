@@ -15,7 +15,8 @@ from werkzeug.test import TestResponse
 
 from idp.app import create_app
 from idp.base import ids
-from idp.base.config import Oidc, Settings
+from idp.base.config import Settings
+from idp.base.sections import Oidc
 from idp.domain.attempt import LoginAttempt, Proof
 from idp.domain.grant import AuthorizationCode, PushedRequest
 from idp.domain.profile import rules

@@ -12,7 +12,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from idp.app import create_app
-from idp.base.config import Registration, Settings
+from idp.base.config import Settings
+from idp.base.sections import Registration
 from idp.domain.grant import AuthorizationCode, PushedRequest, Seen
 from idp.domain.relying import Client, InitialAccessToken
 from idp.storage.sqlite import SqliteRepository

@@ -275,6 +275,7 @@ def test_a_first_federated_login_with_the_email_of_a_user_is_never_joined_by_tha
 
 
 def test_the_owner_of_the_email_proves_and_the_login_is_theirs(services, sign_in, ada, ada_secret, clock, repo):
+    repo.insert(CORP)
     attempt = sign_in.arrive(sign_in.load(begin(sign_in), BROWSER), identity(), CORP)
     attempt = sign_in.prove_password(attempt, "ada", "correct horse", "127.0.0.1")
     assert repo.find(FederatedLogin, user_id=ada.id) == []  # not before the factor

@@ -98,7 +98,7 @@ def settings(tmp_path):
 
 @pytest.fixture
 def services(settings, repo, clock):
-    from idp.app import build_parts
+    from idp.assemble import build_parts
 
     return build_parts(settings, repo=repo, clock=clock)
 

@@ -1,6 +1,7 @@
-"""Owns whom an upstream login belongs to: every rule of knowing, making and asking, on the services.
+"""Owns whom an upstream login belongs to: knowing, making, asking and joining, on the services.
 
-Taking a login off is in test_unlinking; what next_step makes of it is tested with the sign-in.
+The table of the rules is in tests/domain/test_linking; a login that waits for its owner in test_waiting_logins; taking one
+off in test_unlinking; pre-hijacking, trusted second factors and mapping in files of their own.
 """
 
 import threading
@@ -9,53 +10,126 @@ import pytest
 
 from idp.domain.attempt import Step
 from idp.domain.audit_event import AuditEvent
+from idp.domain.link_change import LinkChange
+from idp.domain.linking import Known
 from idp.domain.upstream import FederatedLogin
 from idp.domain.user import User
-from idp.services.link_login import AskOwner, Known, Unknown
-from tests.upstream.browser import PASSWORD
 from tests.upstream.conftest import says
 
-# ---------------------------------------------------------------- whose is it
+TRUSTED = {"trusted_domains": ("corp.example",)}
+
+
+@pytest.fixture
+def arrived(services, begin):
+    """Somebody comes back from an upstream: gives the attempt."""
+
+    def arrive(provider, **values):
+        return services.sign_in.arrive(begin(), says(provider_id=provider.id, **values), provider)
+
+    return arrive
+
+
+@pytest.fixture
+def user_of(services):
+    return lambda attempt: services.users.get(attempt.proof.user_id)
+
+
+# ---------------------------------------------------------------- an address alone
 
 
 @pytest.mark.parametrize("verified", [True, False])
-def test_an_email_alone_never_joins_whether_verified_or_not(links, make_user, corp, repo, verified):
+def test_an_address_that_the_upstream_may_not_vouch_for_joins_nothing(arrived, make_user, corp, links, verified):
     ada = make_user("ada")
 
-    found = links.whose(says(email_verified=verified), corp)
+    attempt = arrived(corp, email_verified=verified)
 
-    assert found == AskOwner(ada)
-    assert repo.find(FederatedLogin, user_id=ada.id) == []
+    assert (attempt.owner_id, attempt.proof) == (ada.id, None)
+    assert links.of(ada.id) == []
 
 
-def test_the_owner_is_asked_however_the_address_is_written(links, make_user, corp):
+@pytest.mark.parametrize("domains", [("other.example",), ("example",), ("p.example",), ("sub.corp.example",), ()])
+def test_an_upstream_vouches_for_its_own_domains_only(arrived, make_user, add_provider, links, domains):
     ada = make_user("ada")
 
-    assert links.whose(says(email="ADA@Corp.Example"), corp) == AskOwner(ada)
+    assert arrived(add_provider(trusted_domains=domains)).owner_id == ada.id
+    assert links.of(ada.id) == []
+
+
+@pytest.mark.parametrize("domains", [("corp.example",), ("other.example", "corp.example"), ("*",)])
+def test_verified_on_both_sides_and_trusted_joins_by_itself(arrived, make_user, add_provider, links, user_of, domains):
+    ada = make_user("ada")
+
+    attempt = arrived(add_provider(trusted_domains=domains))
+
+    assert user_of(attempt).id == ada.id
+    assert [one.subject for one in links.of(ada.id)] == ["s-1"]
+
+
+def test_joining_by_itself_is_audited_and_the_owner_can_undo_it(arrived, make_user, add_provider, repo):
+    ada = make_user("ada")
+    arrived(add_provider(**TRUSTED))
+
+    event = next(one for one in repo.find(AuditEvent, subject=ada.id) if one.name == "login.linked")
+    assert (event.actor, event.detail["why"]) == ("upstream:corp", "trusted_address")
+    assert (event.detail["before"], event.detail["after"]) == ("", "corp")
+    assert [(one.what, one.user_id) for one in repo.find(LinkChange, user_id=ada.id)] == [("linked", ada.id)]
+
+
+@pytest.mark.parametrize("guard", ["flag", "role", "setting"])
+def test_privileged_people_are_never_joined_by_themselves(services, arrived, make_user, add_provider, links, guard):
+    ada = make_user("ada")
+    if guard == "flag":
+        services.users.set_never_auto_link(ada, True, actor="test")
+    elif guard == "role":
+        services.users.make_administrator(ada, actor="test")
+    else:
+        services.users.edit(ada, roles=("treasurer",), actor="test")
+        object.__setattr__(services.sign_in._joining, "never_auto_link", ("treasurer",))
+
+    attempt = arrived(add_provider(**TRUSTED))
+
+    assert (attempt.owner_id, attempt.proof, links.of(ada.id)) == (ada.id, None, [])
+    assert services.sign_in.decide(attempt, None).step is Step.LINK
+
+
+def test_the_owner_is_asked_however_the_address_is_written(arrived, make_user, corp):
+    ada = make_user("ada")
+
+    assert arrived(corp, email="ADA@Corp.Example").owner_id == ada.id
 
 
 @pytest.mark.parametrize(
     "email", ["ada@corp.example.", "ada@corp.example@evil.example", '"ada"@corp.example', "ada @corp.example"]
 )
-def test_an_address_that_two_systems_read_differently_is_nobodys(links, make_user, corp, email):
-    make_user("ada")
+def test_an_address_that_two_systems_read_differently_is_nobodys(arrived, make_user, add_provider, user_of, email):
+    ada = make_user("ada")
+    made = user_of(arrived(add_provider(trusted_domains=("*",)), email=email))
 
-    assert links.whose(says(email=email), corp) == Unknown(may_create=True)
+    assert made.id != ada.id
+    assert (made.email, made.email_verified) == (None, False)
+
+
+# ---------------------------------------------------------------- a known login
 
 
 def test_a_linked_login_is_known_without_any_email(links, make_user, corp):
     ada = make_user("ada")
     links.link(ada, says(), actor="test")
 
-    assert links.whose(says(email=None), corp) == Known(ada)
+    assert links.known(says(email=None)) == Known(linked=True, user=ada)
 
 
-def test_a_linked_login_stays_with_its_user_when_its_email_becomes_that_of_another(links, make_user, corp):
+def test_a_linked_login_stays_with_its_user_when_its_email_becomes_that_of_another(
+    arrived, links, make_user, add_provider, services
+):
     ada, eve = make_user("ada"), make_user("eve")
     links.link(eve, says(email="eve@corp.example"), actor="test")
 
-    assert links.whose(says(email="ada@corp.example"), corp) == Known(eve)
-    assert ada.id != eve.id
+    attempt = arrived(add_provider(**TRUSTED), email="ada@corp.example")
+
+    assert attempt.proof.user_id == eve.id
+    assert services.users.get(ada.id) == ada
+    assert services.users.get(eve.id).email == "eve@corp.example"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +138,7 @@ def test_a_linked_login_stays_with_its_user_when_its_email_becomes_that_of_anoth
 def test_the_same_subject_elsewhere_is_somebody_else(links, make_user, corp, other):
     links.link(make_user("ada"), says(), actor="test")
 
-    assert links.whose(says(email=None, **other), corp) == Unknown(may_create=True)
+    assert links.known(says(email=None, **other)) == Known()
 
 
 def test_a_login_has_one_owner(links, make_user, corp, refusal):
@@ -76,13 +150,23 @@ def test_a_login_has_one_owner(links, make_user, corp, refusal):
     assert len(links.of(ada.id)) == 1
 
 
+def test_an_address_becomes_verified_once_its_upstream_may_vouch_for_it(arrived, user_of, corp, services, set_upstream):
+    made = user_of(arrived(corp))
+    assert (made.email, made.email_verified) == ("ada@corp.example", False)
+    set_upstream(**TRUSTED)
+
+    again = user_of(arrived(services.upstreams.get("corp")))
+    assert (again.id, again.email_verified) == (made.id, True)
+
+
 def test_removing_a_provider_leaves_nothing_for_a_later_one_of_the_same_id(
     links, services, make_user, corp, add_provider
 ):
     links.link(make_user("ada"), says(), actor="test")
-    services.upstreams.remove("corp", actor="test")
+    services.remove_upstream.remove("corp", actor="test")
+    add_provider("corp")
 
-    assert links.whose(says(email=None), add_provider("corp")) == Unknown(may_create=True)
+    assert links.known(says(email=None)) == Known()
 
 
 def test_linking_and_unlinking_are_audited(links, make_user, corp, repo):
@@ -90,157 +174,109 @@ def test_linking_and_unlinking_are_audited(links, make_user, corp, repo):
     login = links.link(ada, says(), actor=ada.id)
     links.unlink(ada, login.id, actor=ada.id, local_login=True)
 
-    names = {event.name for event in repo.find(AuditEvent, subject=ada.id)}
-    assert {"login.linked", "login.unlinked"} <= names
+    told = {
+        one.name: (one.detail.get("before"), one.detail.get("after")) for one in repo.find(AuditEvent, subject=ada.id)
+    }
+    assert told["login.linked"] == ("", "corp")
+    assert told["login.unlinked"] == ("corp", "")
 
 
 # ---------------------------------------------------------------- new users
 
 
-@pytest.mark.parametrize(
-    ("provider", "identity", "may"),
-    [
-        ({}, {}, True),
-        ({"may_create": "nobody"}, {}, False),
-        ({"mode": "link_only"}, {}, False),
-        ({"may_create": "domains", "create_domains": ("corp.example",)}, {}, True),
-        ({"may_create": "domains", "create_domains": ("corp.example",)}, {"email": "a@CORP.example"}, True),
-        ({"may_create": "domains", "create_domains": ("corp.example",)}, {"email_verified": False}, False),
-        ({"may_create": "domains", "create_domains": ("corp.example",)}, {"email": None}, False),
-        ({"may_create": "domains", "create_domains": ("corp.example",)}, {"email": "a@sub.corp.example"}, False),
-        (
-            {"may_create": "domains", "create_domains": ("corp.example",)},
-            {"email": "a@evil.example@corp.example"},
-            False,
-        ),
-        ({"may_create": "domains", "create_domains": ("corp.example",)}, {"email": "a@notcorp.example"}, False),
-        ({"may_create": "domains"}, {}, False),
-    ],
-)
-def test_who_may_be_created(links, add_provider, provider, identity, may):
-    assert links.whose(says(**identity), add_provider("corp", **provider)) == Unknown(may_create=may)
-
-
-def test_a_new_user_has_a_verified_email_only_if_the_upstream_verified_it(links, corp):
-    sure = links.create_user(says(), with_email=True)
-    unsure = links.create_user(says(subject="s-2", email="bob@corp.example", email_verified=False), with_email=True)
+def test_a_new_user_has_a_verified_email_only_if_its_upstream_may_vouch_for_it(arrived, user_of, add_provider):
+    sure = user_of(arrived(add_provider(**TRUSTED)))
+    unsure = user_of(arrived(add_provider("other"), subject="s-2", email="bob@corp.example"))
 
     assert (sure.email, sure.email_verified) == ("ada@corp.example", True)
     assert (unsure.email, unsure.email_verified) == ("bob@corp.example", False)
     assert sure.password_hash is None
 
 
-def test_an_unusable_address_makes_a_user_without_one(links, corp):
-    user = links.create_user(says(email="a@b@c"), with_email=True)
-
-    assert (user.email, user.email_verified) == (None, False)
-
-
-def test_a_taken_user_name_is_varied_and_never_joined(links, make_user, corp):
+def test_a_taken_user_name_is_varied_and_never_joined(arrived, user_of, make_user, corp):
     make_user("grace", email=None)
 
-    user = links.create_user(says(username="grace", email=None), with_email=True)
-
-    assert user.username.startswith("grace-")
+    assert user_of(arrived(corp, username="grace", email=None)).username.startswith("grace-")
 
 
 @pytest.mark.parametrize(
     ("username", "expected"),
     [("victim@corp.example", "victim"), ("Ünïcödé !", "ada"), ("", "ada"), ("x" * 400, "ada"), ("a/../b", "ada")],
 )
-def test_a_suggested_user_name_is_never_an_address_and_always_valid(links, corp, username, expected):
-    assert links.create_user(says(username=username), with_email=True).username == expected
+def test_a_suggested_user_name_is_never_an_address_and_always_valid(arrived, user_of, corp, username, expected):
+    assert user_of(arrived(corp, username=username)).username == expected
 
 
-def test_somebody_without_any_name_gets_a_random_one(links, corp):
-    assert links.create_user(says(email=None), with_email=True).username.startswith("user_")
+def test_somebody_without_any_name_gets_a_random_one(arrived, user_of, corp):
+    assert user_of(arrived(corp, email=None)).username.startswith("user_")
 
 
-def test_two_first_sign_ins_at_once_make_one_user(links, corp, repo):
-    made, start = [], threading.Barrier(2)
+def test_a_name_that_nobody_can_show_is_left_out(arrived, user_of, corp):
+    assert user_of(arrived(corp, name="Ada\x00\u202e")).name == "ada"
 
-    def sign_in():
+
+def together(*calls):
+    """All at once; gives what they gave, or the refusals."""
+    start, given = threading.Barrier(len(calls)), []
+
+    def run(call):
         start.wait()
-        made.append(links.create_user(says(email=None, username="new"), with_email=True))
+        try:
+            given.append(call())
+        except Exception as fault:
+            given.append(fault)
 
-    threads = [threading.Thread(target=sign_in) for _ in range(2)]
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
-
-    assert len({user.id for user in made}) == 1
-    assert [user.id for user in repo.find(User)] == [made[0].id]
+        thread.join(20)
+    return given
 
 
-# ---------------------------------------------------------------- the owner is asked, in an attempt
+def test_two_first_sign_ins_of_one_login_at_once_make_one_user(arrived, corp, repo):
+    for number in range(10):
+        one = {"subject": f"new-{number}", "email": f"new-{number}@corp.example"}
+        given = together(*[lambda one=one: arrived(corp, **one)] * 3)
+
+        assert len({attempt.proof.user_id for attempt in given}) == 1
+        assert len(repo.find(User)) == len(repo.find(FederatedLogin)) == number + 1
 
 
-def test_the_owner_proves_by_password_and_the_login_is_joined_at_the_end_only(services, links, make_user, corp, begin):
-    ada = make_user("ada")
-    waiting = services.sign_in.arrive(begin(), says(), corp)
-    proved = services.sign_in.prove_password(waiting, "ada", PASSWORD, "127.0.0.1")
-    assert links.of(ada.id) == []
+def test_one_person_by_two_trusted_upstreams_at_once_is_one_user(arrived, add_provider, repo):
+    first, second = add_provider("first", **TRUSTED), add_provider("second", **TRUSTED)
+    for number in range(10):
+        email = f"new-{number}@corp.example"
+        given = together(
+            lambda email=email: arrived(first, subject=email, email=email),
+            lambda email=email: arrived(second, subject=email, email=email),
+        )
 
-    services.sign_in.finish(proved, None, "test")
-
-    assert [login.subject for login in links.of(ada.id)] == ["s-1"]
-    assert links.whose(says(), corp) == Known(ada)
-
-
-def test_the_owner_may_prove_by_another_login_that_is_already_theirs(
-    services, links, make_user, corp, add_provider, begin
-):
-    other = add_provider("other")
-    ada = make_user("ada", password=None)
-    links.link(ada, says(provider_id="other", subject="o-1"), actor="test")
-    waiting = services.sign_in.arrive(begin(), says(), corp)
-    assert links.ways_to_prove(ada, local_login=True) == (False, ("other",))
-
-    proved = services.sign_in.arrive(waiting, says(provider_id="other", subject="o-1"), other)
-    services.sign_in.finish(proved, None, "test")
-
-    assert links.whose(says(), corp) == Known(ada)
+        assert len({attempt.proof.user_id for attempt in given}) == 1
+        assert (len(repo.find(User)), len(repo.find(FederatedLogin))) == (number + 1, 2 * number + 2)
 
 
-def test_a_second_unknown_login_of_the_same_upstream_proves_nothing(services, links, make_user, corp, begin, refusal):
-    """CVE-2026-9087: the proof belongs to one upstream login, in one browser."""
-    ada = make_user("ada")
-    waiting = services.sign_in.arrive(begin(), says(), corp)
+def test_a_store_that_fails_between_login_and_user_leaves_neither(services, begin, corp, repo, monkeypatch):
+    class Cut(Exception):  # noqa: N818
+        pass
 
-    assert refusal(services.sign_in.arrive, waiting, says(subject="attacker"), corp).code == "not_the_owner"
-    assert links.of(ada.id) == []
+    def cut_off(*records):
+        raise Cut
 
+    with monkeypatch.context() as patched:
+        patched.setattr(services.sign_in._joining.makes._repo, "insert_all", cut_off)
+        with pytest.raises(Cut):
+            services.sign_in.arrive(begin(), says(), corp)
 
-def test_another_users_login_does_not_prove_for_the_owner(services, links, make_user, corp, begin, refusal):
-    ada, eve = make_user("ada"), make_user("eve")
-    links.link(eve, says(subject="eve"), actor="test")
-    waiting = services.sign_in.arrive(begin(), says(), corp)
-
-    assert refusal(services.sign_in.arrive, waiting, says(subject="eve"), corp).code == "not_the_owner"
-    assert links.of(ada.id) == []
+    assert (repo.find(User), repo.find(FederatedLogin)) == ([], [])
 
 
-def test_a_squatter_on_an_address_gains_nothing_when_its_true_owner_comes(services, links, make_user, corp, begin):
-    """B56: whoever registered the address first, unverified, is not joined with the true owner, who stays apart."""
-    squatter = make_user("squatter", email="ada@corp.example", email_verified=False)
-    waiting = services.sign_in.arrive(begin(), says(), corp)
-    assert services.sign_in.decide(waiting, None).step is Step.LINK
+def test_a_login_whose_user_never_came_into_being_does_not_stand_in_the_way(arrived, user_of, corp, repo, clock):
+    """Without transactions the login is stored first: a crash right after leaves one that opens nothing."""
+    repo.insert(FederatedLogin("fed_cut", "usr_cut", "corp", "https://corp.example", "s-1", clock()))
+    clock.advance(61)
 
-    apart = services.sign_in.keep_separate(waiting, corp)
+    made = user_of(arrived(corp))
 
-    user = services.users.get(apart.proof.user_id)
-    assert (user.id != squatter.id, user.email, user.email_verified) == (True, None, False)
-    assert links.whose(says(), corp) == Known(user)
-    assert links.of(squatter.id) == []
-
-
-@pytest.mark.parametrize(
-    "values", [{"may_create": "nobody"}, {"may_create": "domains", "create_domains": ("corp.example",)}]
-)
-def test_keeping_apart_needs_the_right_to_a_new_account(services, make_user, add_provider, begin, refusal, values):
-    make_user("ada")
-    corp = add_provider("corp", **values)
-    waiting = services.sign_in.arrive(begin(), says(), corp)
-
-    assert refusal(services.sign_in.keep_separate, waiting, corp).code == "not_invited"
+    assert made.id != "usr_cut"
+    assert [one.user_id for one in repo.find(FederatedLogin)] == [made.id]

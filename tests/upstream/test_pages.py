@@ -250,10 +250,23 @@ def test_an_email_that_belongs_to_somebody_asks_for_that_persons_proof(browser, 
     assert browser.is_signed_in
 
 
-def test_an_app_that_says_how_old_a_proof_may_be_gets_a_fresh_one_from_the_upstream(
-    browser, live_corp, openid, services
-):
+def test_how_old_a_proof_may_be_is_passed_on_to_the_upstream(browser, live_corp, openid, services):
     draft = services.sign_in.draft("oidc", "/resume", {}, app_id="app", wants=Wants(max_age=300))
     openid.authorize(browser.leave(f"/flow/{services.sign_in.save(draft)}"))
 
+    assert openid.last_asked["max_age"] == "300"
+    assert "prompt" not in openid.last_asked
+
+
+def test_an_app_that_wants_a_fresh_proof_gets_one_from_the_upstream(browser, live_corp, openid, services):
+    draft = services.sign_in.draft("oidc", "/resume", {}, app_id="app", wants=Wants(force=True))
+    openid.authorize(browser.leave(f"/flow/{services.sign_in.save(draft)}"))
+
     assert (openid.last_asked["prompt"], openid.last_asked["max_age"]) == ("login", "0")
+
+
+def test_an_upstream_that_always_asks_does_so_at_every_sign_in(browser, live_corp, set_upstream, openid):
+    set_upstream(always_ask=True)
+    openid.authorize(browser.leave(browser.begin()))
+
+    assert openid.last_asked["prompt"] == "login"

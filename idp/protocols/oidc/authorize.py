@@ -15,6 +15,7 @@ from idp.domain.attempt import Step, Wants
 from idp.domain.relying import Client
 from idp.domain.session import ACR_MFA, ACR_SINGLE, Session
 from idp.domain.user import User
+from idp.http import seeing
 from idp.http.browser import keep_state
 from idp.http.render import fitting, speak
 from idp.http.visit import browser_state
@@ -25,6 +26,7 @@ from idp.protocols.oidc.errors import RefusedToApp
 from idp.protocols.oidc.redirects import Reply, form_target, is_registered, send
 from idp.services.attempts import Decision, Draft, Finished
 from idp.services.issue_grant import Allowed
+from idp.services.release import PLACES
 
 RESUME_PATH = "/authorize/resume"
 # What prompt=none answers instead of showing a page (OIDC Core 3.1.2.6).
@@ -110,6 +112,7 @@ def wants(asking: Asking, *, force: bool) -> Wants:
         force_consent="consent" in asking.prompt or anybody_could_be(asking),
         login_hint=(params.get("login_hint") or "")[:320] or None,
         language=fitting(params.words("ui_locales")) if "ui_locales" in params else None,
+        upstreams=client.upstreams,
     )
 
 
@@ -150,7 +153,19 @@ def resume(door: Door, finished: Finished) -> Response:
     if finished.user is None or finished.session is None:
         _answered(door, request)
         raise RefusedToApp("access_denied", "The person declined.", reply)
-    return _sent(_granted(door, client, reply, finished.user, finished.session, request))
+    granted = _granted(door, client, reply, finished.user, finished.session, request)
+    names = released_names(door, client, finished.user, tuple(request["scopes"]), request.get("claims") or {})
+    seeing.released(finished, names)
+    return _sent(granted)
+
+
+def released_names(
+    door: Door, client: Client, user: User, scopes: tuple[str, ...], asked: Mapping[str, Any]
+) -> set[str]:
+    """Of the claims that the app can have by this sign-in, in the ID token or at userinfo."""
+    if "openid" not in scopes:
+        return set()
+    return {name for place in PLACES for name in door.parts.release.to(place, client, user, scopes, asked)}
 
 
 def _sent(granted: Granted) -> Response:

@@ -15,10 +15,12 @@ from idp.domain.device_code import canonical, shown
 from idp.domain.grant import DeviceAuthorization
 from idp.domain.relying import Client
 from idp.domain.session import ACR_MFA
+from idp.http import seeing
 from idp.http.browser import browser_digest, current_user
 from idp.http.parts import parts
 from idp.http.render import page, sentence
 from idp.http.security import check_csrf, form_field
+from idp.protocols.oidc.authorize import released_names
 from idp.protocols.oidc.door import Door, door
 
 bp = Blueprint("device", __name__)
@@ -61,7 +63,7 @@ def code_typed() -> AnyResponse:
 def resume() -> AnyResponse:
     """After the sign-in and the answer, each of which was a POST with a CSRF token of this very browser."""
     door_ = door()
-    finished = parts().sign_in.collect(request.args.get("attempt", ""), browser_digest())
+    finished = seeing.collected(parts().sign_in.collect(request.args.get("attempt", ""), browser_digest()))
     attempt = finished.attempt
     if attempt.front_door != "device":
         raise Refused("attempt_used", "This sign-in belongs to another app. Start again there.", status=409)
@@ -69,7 +71,9 @@ def resume() -> AnyResponse:
     if finished.user is None or finished.session is None:
         door_.device.deny(id, current_user())
         return make_response(page("device_done.html", app_name=attempt.app_name, allowed=False))
-    door_.device.approve(id, _client(door_, attempt.app_id), finished.user, finished.session)
+    client = _client(door_, attempt.app_id)
+    door_.device.approve(id, client, finished.user, finished.session)
+    seeing.released(finished, released_names(door_, client, finished.user, attempt.wants.scopes, {}))
     return make_response(page("device_done.html", app_name=attempt.app_name, allowed=True))
 
 
@@ -88,6 +92,7 @@ def _begun(door_: Door, waiting: DeviceAuthorization) -> str:
             second_factor=client.second_factor_required or ACR_MFA in client.default_acr_values,
             scopes=waiting.scopes,
             force_consent=True,
+            upstreams=client.upstreams,
         ),
     )
     # For the browser in which the code was typed: nobody is sent straight to the question, past what the form says.

@@ -9,9 +9,9 @@ from flask import Flask, Response
 from werkzeug.wrappers import Response as AnyResponse
 
 from idp.base.errors import Refused
+from idp.http import seeing
 from idp.http.errors import answer, machine_endpoint
 from idp.http.machine import Told, told_json
-from idp.http.parts import parts
 from idp.protocols.oidc.redirects import Reply, send
 
 MACHINE_PATHS = (
@@ -76,7 +76,7 @@ def as_json(refused: Refused, trace: str) -> Response:
 def _to_app(refused: RefusedToApp) -> AnyResponse:
     said = described(refused.message)
     if refused.code not in _ORDINARY:
-        said += f" (trace {parts().traces.keep('oidc', refused, app=refused.reply.client_id)})"
+        said += f" (trace {seeing.kept('oidc', refused, app=refused.reply.client_id)})"
     try:
         return send(refused.reply, {"error": refused.code, "error_description": said})
     except Refused as unsigned:  # the app wants it signed, and there is no key: nothing catches what is raised here

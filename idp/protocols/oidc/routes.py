@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Flask, Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from idp.http import seeing
 from idp.http.browser import browser_digest, cookie_name, current
 from idp.http.leaving import sign_out
 from idp.http.parts import parts
@@ -57,7 +58,7 @@ def authorize() -> AnyResponse:
 @bp.get("/authorize/resume")
 def resume() -> AnyResponse:
     handle = query_params().get("attempt", "")
-    return authorization.resume(door(), parts().sign_in.collect(handle, browser_digest()))
+    return authorization.resume(door(), seeing.collected(parts().sign_in.collect(handle, browser_digest())))
 
 
 @bp.route("/end_session", methods=["GET", "POST"])

@@ -31,4 +31,9 @@ def wants(received: "Received") -> Wants:
     request = received.request
     hint = request.subject if request.subject_format in ("", names.EMAIL, names.UNSPECIFIED) else None
     strong = (strength_needed(request.contexts, request.comparison) or 0) > 1
-    return Wants(force=request.force, second_factor=strong or received.sp.second_factor_required, login_hint=hint)
+    return Wants(
+        force=request.force,
+        second_factor=strong or received.sp.second_factor_required,
+        login_hint=hint,
+        upstreams=received.sp.upstreams,
+    )

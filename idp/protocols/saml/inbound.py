@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from idp.base.errors import Refused
+from idp.domain.checks import Checks
 from idp.domain.relying import SamlRequestSeen, ServiceProvider
 from idp.protocols.saml import wishes
 from idp.protocols.saml.errors import SamlStatus, refuse
@@ -18,7 +19,6 @@ from idp.protocols.saml.incoming import Incoming
 from idp.protocols.saml.request import AuthnRequest
 from idp.saml import names, xml
 from idp.saml.bindings import Arrived
-from idp.saml.checks import Checks
 from idp.saml.signatures import BadSignature, signature_of, verify_element
 from idp.saml.views import Acs, SpView
 from idp.services.service_providers import Providers

@@ -6,8 +6,8 @@ Leaves reading it to `inbound` and `artifacts`. Loads no lxml.
 from typing import TYPE_CHECKING
 
 from idp.base.errors import Refused
+from idp.domain.checks import Checks
 from idp.http.parts import Parts
-from idp.saml.checks import Checks
 
 if TYPE_CHECKING:
     from idp.saml.bindings import Arrived

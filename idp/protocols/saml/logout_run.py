@@ -5,7 +5,7 @@ Nobody is locked in: an app that hangs leaves this page standing, with a link th
 himself from an app that is broken goes on with the next. Leaves the order and the states to idp.services.logout_runs.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from flask import Blueprint, Flask, Response, make_response, redirect, request
 from werkzeug.urls import iri_to_uri
@@ -21,6 +21,7 @@ from idp.protocols.saml import slo
 
 if TYPE_CHECKING:
     from idp.saml.logout_peer import Outcome, Peer, Sent
+    from idp.upstream.logout import Led, OidcPeer
 
 bp = Blueprint("saml_logout_run", __name__)
 
@@ -57,17 +58,29 @@ def _next(found: LogoutRun) -> AnyResponse:
         found, told = runs.advance(found)
         if told is None:
             break
-        peer = _peer(told)
-        facts = {**told.name_id, "session_index": told.session_index}
-        sent = peer.request(facts, found.request_id, parts().clock()) if peer is not None else None
-        if peer is not None and sent is not None:
-            saml_logout.keep_sent(sent, peer)
+        sent = _sent(told, found.request_id)
+        if sent is not None:
             return _leading(found, told, sent)
         found = runs.skip(found, found.request_id)  # it was removed meanwhile, or has no address any more
     return redirect(leaving.last_page(found), 303)
 
 
-def _leading(found: LogoutRun, told: ToldOfLogout, sent: "Sent") -> Response:
+def _sent(told: ToldOfLogout, request_id: str) -> "Sent | Led | None":
+    """None when it was removed meanwhile, or has no address (any more)."""
+    peer = _peer(told)
+    if peer is None:
+        return None
+    facts = {**told.name_id, "session_index": told.session_index}
+    try:
+        sent = peer.request(facts, request_id, parts().clock())
+    except Refused:  # nothing that keeps anybody from signing out
+        return None
+    if sent is not None and sent.document:
+        saml_logout.keep_sent(cast("Sent", sent), cast("Peer", peer))
+    return sent
+
+
+def _leading(found: LogoutRun, told: ToldOfLogout, sent: "Sent | Led") -> Response:
     if sent.binding == "post":
         saml_logout.allow_post(sent.url)
     html = page(
@@ -100,8 +113,16 @@ def _answer(found: LogoutRun) -> AnyResponse:
     return saml_logout.leave(sent, peer)
 
 
-def _peer(told: ToldOfLogout) -> "Peer | None":
-    return _upstream(told.sp_id) if told.upstream else slo.peer_of(parts(), told.sp_id)
+def _peer(told: ToldOfLogout) -> "Peer | OidcPeer | None":
+    if not told.upstream:
+        return slo.peer_of(parts(), told.sp_id)
+    from idp.upstream.logout import next_peer
+
+    services = parts()
+    try:
+        return next_peer(told.sp_id, services.upstreams, services.kinds, services.installation.issuer)
+    except Refused:  # nothing that keeps anybody from signing out
+        return None
 
 
 def _initiator(found: LogoutRun) -> "Peer | None":

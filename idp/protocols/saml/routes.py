@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as WsgiResponse
 from idp.base.errors import Refused
 from idp.base.waiting import about_to_wait
 from idp.domain.attempt import LoginAttempt, Step
-from idp.http import errors
+from idp.http import errors, seeing
 from idp.http.browser import browser_digest, current
 from idp.http.machine import Asked, Endpoint, ShortCut, Told
 from idp.http.parts import Parts, parts
@@ -28,6 +28,7 @@ from idp.protocols.saml.incoming import Incoming
 from idp.protocols.saml.posting import Posting
 from idp.protocols.saml.request import AuthnRequest
 from idp.saml import names
+from idp.services.release_saml import attributes_for
 
 if TYPE_CHECKING:
     from idp.protocols.saml.door import Answer, Door
@@ -126,13 +127,18 @@ def go_on() -> Response | WsgiResponse:
 @saml.get("/resume")
 def resume() -> Response | WsgiResponse:
     """The sign-in is complete: one answer for it, exactly once."""
-    finished = parts().sign_in.collect(request.args.get("attempt", ""), browser_digest())
+    finished = seeing.collected(parts().sign_in.collect(request.args.get("attempt", ""), browser_digest()))
     asked = AuthnRequest.from_json(_ours(finished.attempt).request)
     if finished.user is None or finished.session is None:
         if not asked.id:
             return redirect("/", 303)
         raise SamlStatus(asked, names.REQUEST_DENIED, "the person turned back")
-    return _send(_door().answer(asked, finished.user, finished.session))
+    sp, _ = _door().still_known(asked)
+    answer = _door().answer(asked, finished.user, finished.session)
+    seeing.released(
+        finished, [one.friendly_name or one.name for one in attributes_for(sp, finished.user) if one.values]
+    )
+    return _send(answer)
 
 
 @saml.errorhandler(SamlStatus)
@@ -144,7 +150,7 @@ def send_status(refused: SamlStatus) -> Response:
         _door().still_known(refused.request)
     except Refused as gone:
         return show(gone)
-    trace = parts().traces.keep("saml", refused, sp=refused.request.sp_id[:200])
+    trace = seeing.kept("saml", refused, sp=refused.request.sp_id[:200])
     if incoming := _incoming():
         incoming.refused(parts(), refused, trace)
     return _send(_door().status(refused, trace))

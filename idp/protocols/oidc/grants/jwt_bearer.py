@@ -58,12 +58,12 @@ class JwtBearerGrant:
             jti = jti_of(claims) if "jti" in claims else digest(token.rpartition(".")[0])
         except BadAssertion as bad:
             raise invalid_grant(f"assertion: {bad.reason}") from None
-        user = self._people.person(client, trusted.issuer, subject, trusted.provider_ids)
+        user, way = self._people.person(client, trusted.issuer, subject, trusted.provider_ids)
         # Last of all, when nothing more can be wrong with it: it is good once.
         if not self._once.first("assertion", trusted.issuer, jti, good_until(claims, self._clock()) + 1):
             raise invalid_grant("the assertion was used before")
         issued = self._people.grant(
-            client, user, scopes=params.words("scope"), audiences=params.every("resource"), by=trusted.issuer
+            client, user, scopes=params.words("scope"), audiences=params.every("resource"), by=trusted.issuer, way=way
         )
         _, answer = self._answers.access_for_person(request, issued, self._issue.access_seconds(client))
         return answer
