@@ -1,7 +1,7 @@
 """Users: add, find, change password, disable. Leaves factors, links and sessions to their own services."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from idp.base import ids
@@ -17,15 +17,28 @@ from idp.services.record_audit import Audit
 from idp.services.sessions import Sessions
 
 HAS_ADMINISTRATOR = "has_administrator"
+MOST_ADMINISTRATORS = 10_000
+MOST_MERGES = 20  # one after the other
 
 
 class Users:
-    def __init__(self, repo: Repository, clock: Clock, passwords: Passwords, sessions: Sessions, audit: Audit) -> None:
+    """keep_a_way_in: raises Refused when without this administrator nobody who administers could come in."""
+
+    def __init__(
+        self,
+        repo: Repository,
+        clock: Clock,
+        passwords: Passwords,
+        sessions: Sessions,
+        audit: Audit,
+        keep_a_way_in: Callable[[User], None] = lambda _: None,
+    ) -> None:
         self._repo = repo
         self._clock = clock
         self._passwords = passwords
         self._sessions = sessions
         self._audit = audit
+        self._keep_a_way_in = keep_a_way_in
 
     def get(self, user_id: str) -> User | None:
         return self._repo.get(User, user_id)
@@ -49,12 +62,25 @@ class Users:
         """Has there ever been one? Then the set-up link opens nothing any more, however many users there are."""
         return self._repo.get(StoredSetting, HAS_ADMINISTRATOR) is not None
 
-    def _note_administrator(self) -> None:
+    def note_administrator(self) -> None:
         with contextlib.suppress(Duplicate):
             self._repo.insert(StoredSetting(HAS_ADMINISTRATOR, "yes", self._clock()))
 
     def all(self, limit: int = 1000) -> list[User]:
         return self._repo.find(User, limit=limit)
+
+    def administrators(self) -> list[User]:
+        """Disabled ones, too."""
+        return self._repo.find(User, limit=MOST_ADMINISTRATORS, administers="yes")
+
+    def remaining(self, user: User) -> User | None:
+        """Whoever this user was merged into, and so on; themselves when they were not. None: that one is gone."""
+        found: User | None = user
+        for _ in range(MOST_MERGES):
+            if found is None or found.merged_into is None:
+                return found
+            found = self.get(found.merged_into)
+        return None
 
     def add(
         self,
@@ -94,7 +120,7 @@ class Users:
         except Duplicate as duplicate:
             raise _taken(duplicate) from None
         if administrator:
-            self._note_administrator()
+            self.note_administrator()
         self._audit.record("user.created", actor=actor, subject=user.id, username=user.username)
         return user
 
@@ -113,7 +139,7 @@ class Users:
     def make_administrator(self, user: User, *, actor: str) -> User:
         roles = tuple(dict.fromkeys([*user.roles, ADMINISTRATOR]))
         changed = self._change(user.id, roles=roles)
-        self._note_administrator()
+        self.note_administrator()
         self._audit.record("user.changed", actor=actor, subject=user.id, what="roles", roles=" ".join(roles))
         return changed
 
@@ -150,27 +176,64 @@ class Users:
         except Duplicate as duplicate:
             raise _taken(duplicate) from None
         if changed is None:
-            raise Refused("changed_meanwhile", "Somebody else changed it at the same time. Look again.", status=409)
+            raise changed_meanwhile()
         self._audit.record("user.changed", actor=actor, subject=user.id, what=" ".join(changes))
         return changed
 
     def set_disabled(self, user: User, disabled: bool, *, actor: str) -> User:
-        """Raises Refused(last_administrator)."""
-        if disabled and user.is_administrator and not self._other_administrator(user):
-            raise Refused("last_administrator", "This is the last administrator. Make another one first.", status=409)
+        """Enabling who was put into quarantine releases them. Raises Refused(last_administrator | already_merged)."""
+        if user.merged_into is not None:
+            # Off they are; to say it again would be forgotten when the merge is undone.
+            raise Refused("already_merged", "This account was joined to another one. Undo that first.", status=409)
+        if disabled and user.is_administrator:
+            self.check_other_administrator(user)
         if user.disabled and not disabled:
             # Nothing of before comes alive again, should ending it have been cut off.
             self._sessions.end_all(user.id, actor=actor)
-        changed = self._change(user.id, disabled=disabled)
+        released = not disabled and user.quarantined_at is not None
+        changed = self._change(user.id, disabled=disabled, **({"quarantined_at": None} if released else {}))
         if disabled:
             self._sessions.end_all(user.id, actor=actor)
         self._audit.record("user.disabled" if disabled else "user.enabled", actor=actor, subject=user.id)
+        if released:
+            self._audit.record("user.released", actor=actor, subject=user.id)
         return changed
 
-    def _other_administrator(self, user: User) -> bool:
-        return any(
-            other.is_administrator and not other.disabled and other.id != user.id for other in self.all(limit=1_000_000)
+    def set_never_auto_link(self, user: User, never: bool, *, actor: str) -> User:
+        """never: no login joins this user without a proof of their own."""
+        changed = self._change(user.id, never_auto_link=never)
+        before, after = _yes_no(user.never_auto_link), _yes_no(never)
+        self._audit.record(
+            "user.changed", actor=actor, subject=user.id, what="never_auto_link", before=before, after=after
         )
+        return changed
+
+    def set_administrator(self, user: User, administrator: bool, *, actor: str) -> User:
+        """Raises Refused(last_administrator | user_disabled)."""
+        if administrator == user.is_administrator:
+            return user
+        if administrator:
+            if user.disabled:
+                raise Refused("user_disabled", "This account is switched off.", status=409)
+            return self.make_administrator(user, actor=actor)
+        self.check_other_administrator(user)
+        roles = tuple(role for role in user.roles if role != ADMINISTRATOR)
+        changed = self._change(user.id, roles=roles)
+        # Two administrators who demote each other at once: whoever finds nobody left takes it back.
+        try:
+            self.check_other_administrator(changed)
+        except Refused:
+            self._change(user.id, roles=(ADMINISTRATOR, *roles))
+            raise
+        self._sessions.end_all(user.id, actor=actor)
+        self._audit.record("user.changed", actor=actor, subject=user.id, what="roles", roles=" ".join(roles))
+        return changed
+
+    def check_other_administrator(self, user: User) -> None:
+        """Before an administrator goes, in whatever way. Raises Refused(last_administrator | last_way_in_for_administrators)."""
+        if not any(not one.disabled and one.id != user.id for one in self.administrators()):
+            raise Refused("last_administrator", "This is the last administrator. Make another one first.", status=409)
+        self._keep_a_way_in(user)
 
     def _change(self, user_id: str, **values: object) -> User:
         while True:
@@ -180,6 +243,14 @@ class Users:
             stored = self._repo.replace_if(replace(user, **values))  # type: ignore[arg-type]
             if stored is not None:
                 return stored
+
+
+def changed_meanwhile() -> Refused:
+    return Refused("changed_meanwhile", "Somebody else changed it at the same time. Look again.", status=409)
+
+
+def _yes_no(flag: bool) -> str:
+    return "yes" if flag else "no"
 
 
 def _roles(given: tuple[str, ...], administrator: bool) -> tuple[str, ...]:
