@@ -12,7 +12,7 @@ from flask import Flask, Response, current_app, g, jsonify, make_response, reque
 from werkzeug.exceptions import HTTPException
 
 from idp.base.errors import Refused
-from idp.http.parts import parts
+from idp.http import seeing
 from idp.http.refusals import of_fault, of_status, of_store, place
 from idp.http.render import page, sentence
 from idp.ports import StoreUnavailable
@@ -35,7 +35,7 @@ def machine_endpoint(prefix: str, door: JsonDoor, app: Flask) -> None:
 
 
 def answer(refused: Refused) -> Response:
-    trace = parts().traces.keep(
+    trace = seeing.kept(
         request.path.split("/")[1] or "home", refused, method=request.method, endpoint=request.endpoint or ""
     )
     g.sheaf_trace = trace

@@ -11,7 +11,7 @@ from flask import Response, make_response, request
 from markupsafe import Markup
 
 from idp.base.errors import Refused
-from idp.http.parts import parts
+from idp.http import seeing
 from idp.http.render import page, sentence
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ def attempted(act: Callable[[], T], *codes: str) -> T | Problem:
     except Refused as refused:
         if refused.code not in (*codes, *FIELD_PROBLEMS):
             raise
-        trace = parts().traces.keep(request.path.split("/")[1] or "home", refused, endpoint=request.endpoint or "")
+        trace = seeing.kept(request.path.split("/")[1] or "home", refused, endpoint=request.endpoint or "")
         return Problem(refused.code, sentence(refused), trace, refused.status, refused.headers)
 
 

@@ -1,6 +1,7 @@
 """Audit events (append only) and traces (why something was refused). Leaves showing them to the pages and the command line."""
 
 import logging
+from collections.abc import Callable
 
 from idp.base import ids
 from idp.base.clock import Clock
@@ -40,6 +41,22 @@ class Audit:
         event(_log, made.name, actor=made.actor, subject=made.subject, **made.detail)
 
 
+class Budget:
+    """Of what this process stores because of what anybody may do: whoever does it on purpose must not fill the disk."""
+
+    def __init__(self) -> None:
+        self._window = 0
+        self._taken = 0
+
+    def take(self, now: float) -> bool:
+        """False past the limit, until the next minute."""
+        window = int(now // WINDOW_SECONDS)
+        if window != self._window:
+            self._window, self._taken = window, 0
+        self._taken += 1
+        return self._taken <= STORED_IN_WINDOW
+
+
 class Traces:
     """keep(...) gives the short code that the person sees; `idp explain CODE` finds it again."""
 
@@ -47,11 +64,12 @@ class Traces:
         self._repo = repo
         self._clock = clock
         self._seconds = days * 86_400.0
-        self._window = 0
-        self._in_window = 0
+        self._budget = Budget()
 
-    def keep(self, door: str, refused: Refused, **detail: str) -> str:
-        """The code; empty for an ordinary answer."""
+    def keep(
+        self, door: str, refused: Refused, *, besides: Callable[[str], object | None] = lambda _: None, **detail: str
+    ) -> str:
+        """The code; empty for an ordinary answer. besides: from the code, one more record to store together with the trace."""
         if refused.code in ORDINARY:
             return ""
         now = self._clock()
@@ -66,21 +84,15 @@ class Traces:
             reason=refused.reason,
             **detail,
         )
-        if not self._room(now):
+        if not self._budget.take(now):  # it stands in the log only
             return code
+        trace = Trace(code, now, door, refused.code, refused.reason[:2000], now + self._seconds, detail)
+        record = besides(code)
         try:
-            self._repo.insert(Trace(code, now, door, refused.code, refused.reason[:2000], now + self._seconds, detail))
+            self._repo.insert_all(trace, *(() if record is None else (record,)))
         except StoreUnavailable:
             event(_trace_log, "trace_not_stored", logging.WARNING, trace=code)
         return code
-
-    def _room(self, now: float) -> bool:
-        """Whoever sends us errors on purpose must not fill the disk: past the limit a trace stands in the log only."""
-        window = int(now // WINDOW_SECONDS)
-        if window != self._window:
-            self._window, self._in_window = window, 0
-        self._in_window += 1
-        return self._in_window <= STORED_IN_WINDOW
 
     def explain(self, code: str) -> Trace | None:
         return self._repo.get(Trace, code.strip().upper())
