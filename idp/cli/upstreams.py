@@ -1,6 +1,6 @@
 """`idp upstream …`: upstream providers. Leaves what settings a kind has to idp.upstream, storing to idp.services."""
 
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from idp.domain.upstream import UpstreamProvider
     from idp.http.parts import Parts
 
+_SUMMARY = ("label", "enabled", "mode")
 _settings = click.option(
     "--set",
     "more",
@@ -86,9 +87,10 @@ def change(provider_id: str, words: tuple[str, ...], more: tuple[str, ...]) -> N
 
 @upstream.command("enable")
 @click.argument("provider_id", metavar="ID")
-def enable(provider_id: str) -> None:
-    """Offer it again."""
-    _switch(provider_id, True)
+@click.option("--untested", is_flag=True, help="Although no test has passed with its present settings.")
+def enable(provider_id: str, untested: bool) -> None:
+    """Offer it. It must have passed a test (on its page for administrators) with its present settings."""
+    _switch(provider_id, True, untested)
 
 
 @upstream.command("disable")
@@ -103,13 +105,14 @@ def disable(provider_id: str) -> None:
 def remove(provider_id: str) -> None:
     """Remove an upstream provider and every login linked through it."""
     with installation() as parts:
-        parts.upstreams.remove(provider_id, actor=ACTOR)
+        parts.remove_upstream.remove(provider_id, actor=ACTOR)
         show({"id": provider_id, "removed": True}, f"{provider_id} is removed.")
 
 
-def _switch(provider_id: str, enabled: bool) -> None:
+def _switch(provider_id: str, enabled: bool, untested: bool = False) -> None:
     with installation() as parts:
-        _store(parts, replace(_find(parts, provider_id), enabled=enabled), {})
+        found = _find(parts, provider_id)
+        show(_facts(parts, parts.upstream_tests.switch(found, enabled, actor=ACTOR, untested=untested)))
 
 
 def _store(parts: "Parts", provider: "UpstreamProvider", settings: dict[str, Any]) -> None:
@@ -129,12 +132,15 @@ def _find(parts: "Parts", provider_id: str) -> "UpstreamProvider":
 
 
 def _summary(one: "UpstreamProvider") -> dict[str, Any]:
-    return {"id": one.id, "kind": one.kind, "label": one.label, "enabled": one.enabled, "mode": one.mode}
+    return {"id": one.id, "kind": one.kind, **{name: getattr(one, name) for name in _SUMMARY}}
 
 
 def _facts(parts: "Parts", one: "UpstreamProvider") -> dict[str, Any]:
+    from idp.upstream.addresses import addresses
+    from idp.upstream.common import Common
     from idp.upstream.registry import file_fields, secret_fields
 
+    test = parts.upstream_tests.passed(one)
     hidden, files = secret_fields(one.kind), file_fields(one.kind)
     settings = {
         name: "(secret)" if name in hidden else f"({len(value)} characters)" if name in files else value
@@ -142,13 +148,20 @@ def _facts(parts: "Parts", one: "UpstreamProvider") -> dict[str, Any]:
     }
     return {
         **_summary(one),
-        "may_create": one.may_create,
-        "create_domains": list(one.create_domains),
-        "trusted_domains": list(one.trusted_domains),
+        **{name: _plain(name, getattr(one, name)) for name in Common.model_fields if name not in _SUMMARY},
         "settings": settings,
-        **_addresses(parts, one),
+        **addresses(parts.installation.issuer, one),
+        "tested_at": when(test.passed_at) if test is not None else None,
         "created_at": when(one.created_at),
     }
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, Mapping):
+        return {theirs: list(ours) if isinstance(ours, tuple) else ours for theirs, ours in value.items()}
+    return when(value) if name == "secret_expires_at" and value is not None else value
 
 
 def _notes(parts: "Parts", one: "UpstreamProvider") -> list[str]:
@@ -162,16 +175,12 @@ def _notes(parts: "Parts", one: "UpstreamProvider") -> list[str]:
     return notes
 
 
-def _addresses(parts: "Parts", one: "UpstreamProvider") -> dict[str, str]:
-    """Ours, for the upstream's administrator."""
-    base = f"{parts.installation.issuer}/upstream/{one.id}"
-    if one.kind in ("saml", "adfs"):
-        return {"entity_id": f"{base}/metadata", "sp_metadata": f"{base}/metadata", "acs": f"{base}/acs"}
-    return {"redirect_uri": f"{base}/callback"}
-
-
 def _text(parts: "Parts", one: "UpstreamProvider") -> str:
-    ours = _addresses(parts, one)
+    from idp.upstream.addresses import addresses
+
+    ours = addresses(parts.installation.issuer, one)
     if "sp_metadata" in ours:
         return f"{one.label} ({one.kind}) is added. Give this metadata of ours to it:\n{ours['sp_metadata']}"
-    return f"{one.label} ({one.kind}) is added. Register this redirect URI there:\n{ours['redirect_uri']}"
+    if "redirect_uri" in ours:
+        return f"{one.label} ({one.kind}) is added. Register this redirect URI there:\n{ours['redirect_uri']}"
+    return f"{one.label} ({one.kind}) is added."
