@@ -19,7 +19,7 @@ import requests
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import load, processes, saml, subjects
+from benchmarks import load, processes, saml, subjects, upstream
 from benchmarks.subjects import WORKLOADS, Subject
 from tests.support.html import parse
 from tests.support.running import answers, until
@@ -51,6 +51,7 @@ def main() -> None:
         print_page_weight(sheaf)
         print_speed(sheaf, Path(folder), servers, min(options.seconds, 8.0), min(options.rounds, 9))
         saml.print_saml(sheaf, min(options.seconds, 8.0), min(options.rounds, 9))
+        upstream.print_upstream(sheaf)
 
 
 def print_cold_start(sheaf: Sheaf) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BODY_SECONDS = 15.0  # from the end of the headers to the end of the body
 LOOK_SECONDS = 1.0
+WAITING_THREADS = 32
 # More than any half accepts (the companion 1 MiB), so that it sees what is too large and refuses that in its own words.
 MAX_BODY_BYTES = 1_048_576 + 1024
 
@@ -30,11 +31,22 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 class Bridge:
     """threads: how many requests are worked on at once. lane: the endpoints that need no WSGI; the short ones among them
-    are answered right here, one after the other, between the threads."""
+    are answered right here, one after the other, between the threads. waits: the paths whose pages wait for other servers
+    most of their time; they have threads of their own, so that they hold up nobody else."""
 
-    def __init__(self, application: Application, threads: int, lane: "Lane | None" = None) -> None:
+    def __init__(
+        self,
+        application: Application,
+        threads: int,
+        lane: "Lane | None" = None,
+        waits: Callable[[str], bool] | None = None,
+    ) -> None:
         self._application = application
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._waiting = ThreadPoolExecutor(
+            WAITING_THREADS, thread_name_prefix="waiting"
+        )  # begins none before it is used
+        self._waits = waits or (lambda path: False)
         self._lane = lane
         self._reading = Reading()
         self._syncing: Syncing | None = None
@@ -52,7 +64,8 @@ class Bridge:
             return
         environment = environ(scope, headers, body)
         loop = asyncio.get_running_loop()
-        status, answered, content = await loop.run_in_executor(self._pool, self._run, environment)
+        pool = self._waiting if self._waits(scope.path) else self._pool
+        status, answered, content = await loop.run_in_executor(pool, self._run, environment)
         proto.response_bytes(status, answered, content)
 
     async def _told(self, lane: "Lane", scope: Any, headers: Mapping[str, str], body: bytes) -> "Told | None":

@@ -60,6 +60,11 @@ def check_free(host: str, port: int) -> None:
         raise PortTaken(error.errno, error.strerror or str(error)) from None
 
 
+def _address(host: str, port: int) -> str:
+    """The server itself knows no names such as `localhost`."""
+    return str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][4][0])
+
+
 def listen(listener: Listener) -> NoReturn:
     """Serve until SIGTERM or SIGINT; ends the process. Exit code 1 when the application cannot be built."""
     from granian import Granian
@@ -71,7 +76,7 @@ def listen(listener: Listener) -> NoReturn:
     _allow_files()
     server = Granian(
         listener.application,
-        address=listener.host,
+        address=_address(listener.host, listener.port),
         port=listener.port,
         interface=Interfaces.RSGI,
         http=HTTPModes.auto if listener.certificate else HTTPModes.http1,
@@ -138,7 +143,7 @@ def _application(target: str, threads: int) -> Any:
     gc.collect()
     gc.freeze()  # what is there now stays: no collection needs to look at it again
     os.kill(os.getppid(), signal.SIGUSR2)
-    return Bridge(built, threads, built.extensions.get("sheaf_lane"))
+    return Bridge(built, threads, built.extensions.get("sheaf_lane"), built.extensions.get("sheaf_waits"))
 
 
 def _allow_files() -> None:

@@ -11,6 +11,7 @@ from idp.base.config import Settings
 from idp.storage.sqlite import SqliteRepository
 from tests.peers.oidc_provider import OidcProvider
 from tests.support.clock import FakeClock
+from tests.support.federated import turn_off
 from tests.support.oidc_app import OidcApp, claims
 from tests.support.quick import SEAL_KEY_TEXT, quick
 from tests.support.sheaf import Person, Sheaf
@@ -91,11 +92,12 @@ def without_passwords(repo: SqliteRepository, clock: FakeClock, tmp_path: Path) 
     given = {
         "issuer": "http://localhost",
         "data": str(tmp_path),
-        "local_login": False,
         "passwords": cheap,
         "seal_key": SEAL_KEY_TEXT,
     }
-    return House(quick(create_app(Settings.model_validate(given), repo=repo, clock=clock)), clock)
+    house = House(quick(create_app(Settings.model_validate(given), repo=repo, clock=clock)), clock)
+    turn_off(house.parts, house.person("boss", admin=True).user)
+    return house
 
 
 def test_with_local_login_off_every_password_fails_alike_wherever_it_is_sent(without_passwords: House) -> None:
