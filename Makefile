@@ -15,9 +15,11 @@ run: python ## Start the identity provider (port 8000) and the companion API (po
 	@$(PYTHON) scripts/make_venv.py
 	@exec $(BIN)/idp run --data data
 
+# The tests start Python some hundred times: compiled once, and outside the tree, it starts in half the time.
 test: python ## Install what the tests need, then run all of them
 	@$(PYTHON) scripts/prepare_tests.py
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX="$(CURDIR)/.venv/bytecode" \
+	  $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 fast: python ## Run the tests that start no servers
 	@$(PYTHON) scripts/make_venv.py test dev

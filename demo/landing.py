@@ -29,13 +29,15 @@ class Links:
 
 @dataclass(frozen=True)
 class People:
-    """ada: local, with a second factor. grace: signs in by the upstream, already linked. twin: ada's account at the upstream,
-    with the same e-mail address and not linked."""
+    """ada: local, with a second factor, administers. grace: signs in by the upstream, already linked. twin: ada's account at
+    the upstream, with the same e-mail address and not linked. lin: has an address for which the upstreams may vouch."""
 
     ada: Person
     grace: Person
     grace_upstream: Person
     twin: Person
+    lin: Person
+    lin_upstream: Person
 
 
 HEAD = '<noscript><meta http-equiv="refresh" content="10"></noscript><script src="/codes.js" defer></script>'
@@ -70,6 +72,22 @@ Then choose <b>Corporate login</b> again, as somebody with the e-mail address of
 <dt>Password</dt><dd><span class="value" id="twin-password">{{ people.twin.password }}</span></dd></dl>
 <p>Sheaf does not join accounts by e-mail: it asks {{ people.ada.username }} to prove it first, with password and code of step 1.</p>
 </section>
+
+<section><h2>5. Many logins, one account</h2>
+<p>Sign out in the app and at <a href="{{ links.corporate }}/sign-out" target="_blank">Corporate login</a> as before. Choose
+<b>Corporate login</b> with this name; then sign out in the app and choose <b>Campus</b> (the same people, by SAML):</p>
+<dl><dt>User name</dt><dd><span class="value" id="lin-name">{{ people.lin_upstream.username }}</span></dd>
+<dt>Password</dt><dd><span class="value" id="lin-password">{{ people.lin_upstream.password }}</span></dd>
+<dt>Code at Sheaf</dt><dd><span class="value" id="lin-code" data-code="lin">{{ codes.lin }}</span></dd></dl>
+<p>Both may vouch for addresses at corporate.example, so Sheaf joins them to the account it knows. The
+<a href="{{ links.sheaf }}/account" target="_blank">account page</a> shows both, and each can be undone.</p></section>
+
+<section><h2>6. As administrator</h2>
+<p>Sign in to <a href="{{ links.sheaf }}/" target="_blank">Sheaf</a> as {{ people.ada.username }} (step 1). Look at
+<a href="{{ links.sheaf }}/admin/trace" target="_blank">why each sign-in ended as it did</a>, the
+<a href="{{ links.sheaf }}/admin/upstreams" target="_blank">upstreams</a> and their test, the
+<a href="{{ links.sheaf }}/admin/users" target="_blank">people</a> and their logins, and what it takes to
+<a href="{{ links.sheaf }}/admin/local-login" target="_blank">turn passwords off</a>.</p></section>
 
 <section><h2>What runs where</h2><div class="scroll"><table>
 <tr><td>Sheaf, account page</td><td><a href="{{ links.sheaf }}/">{{ links.sheaf }}/</a></td></tr>
@@ -112,8 +130,8 @@ def make_app(links: Links, people: People) -> Flask:
         return Response(SCRIPT, mimetype="text/javascript")
 
     def _codes() -> dict[str, str]:
-        secrets = {"ada": people.ada.totp_secret, "grace": people.grace.totp_secret}
-        return {name: pyotp.TOTP(secret).now() for name, secret in secrets.items() if secret}
+        known = {"ada": people.ada, "grace": people.grace, "lin": people.lin}
+        return {name: pyotp.TOTP(one.totp_secret).now() for name, one in known.items() if one.totp_secret}
 
     return app
 

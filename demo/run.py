@@ -25,6 +25,8 @@ from demo.landing import Links, People  # noqa: E402
 MARK = ".sheaf-demo"  # a folder without it is never cleared
 WORDS = ["amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "ivory", "jade", "karst", "larch", "maple",
          "north", "opal", "pearl", "quartz", "reed", "slate", "tulip"]  # fmt: skip
+DOMAIN = "corporate.example"  # the upstreams may vouch for its addresses, and for no others
+LIN = f"lin@{DOMAIN}"
 DISCOVERY = "/.well-known/openid-configuration"
 
 
@@ -169,6 +171,7 @@ def run(folder: Path, ports: Ports, started: list[Installation]) -> None:
         app = client.result()
     sheaf.wait(f"{links.sheaf}{DISCOVERY}", f"{links.api}/healthz")
     corporate.wait(f"{links.corporate}{DISCOVERY}")
+    _add_campus(sheaf, corporate, links)
     _serve_apps(ports, links, everybody, app)
     print(
         f"\nThe demo is ready. Open this page; it says what to click:\n\n  {links.landing}/\n\nStop with Ctrl-C.",
@@ -180,11 +183,15 @@ def run(folder: Path, ports: Ports, started: list[Installation]) -> None:
 
 
 def _set_up_corporate(corporate: Installation, links: Links) -> tuple[dict[str, object], dict[str, str]]:
-    grace = corporate.add_person("grace", "Grace Hopper", "grace@corporate.example", password())
+    grace = corporate.add_person("grace", "Grace Hopper", f"grace@{DOMAIN}", password())
     twin = corporate.add_person("ada.lovelace", "Ada Lovelace", "ada@sheaf.example", password())
     callback = f"{links.sheaf}/upstream/corporate/callback"
-    client = corporate.cli("client", "add", "--name", "Sheaf", "--redirect-uri", callback, "--consent", "skip")
-    return {"grace": grace, "twin": twin}, client
+    client = corporate.cli(
+        *("client", "add", "--name", "Sheaf", "--redirect-uri", callback, "--consent", "skip"),
+        *("--scope", "openid profile email groups roles"),
+    )
+    lin = corporate.add_person("lin", "Lin Clark", LIN, password())
+    return {"grace": grace, "twin": twin, "lin": lin}, client
 
 
 def _add_apps(sheaf: Installation, links: Links, metadata: Path) -> dict[str, str]:
@@ -202,7 +209,8 @@ def _set_up_people(sheaf: Installation, links: Links, at_corporate: dict, client
     ada = sheaf.add_person("ada", "Ada Lovelace", "ada@sheaf.example", password(), totp=True, admin=True)
     grace = sheaf.add_person("grace", "Grace Hopper", "grace@sheaf.example", password(), totp=True)
     sheaf.cli(
-        *("upstream", "add", "oidc", "--id", "corporate", "--set", "label=Corporate login"),
+        *("upstream", "add", "sheaf", "--id", "corporate", "--set", "label=Corporate login"),
+        *("--set", f"trusted_domains={DOMAIN}"),
         *(
             "--set",
             f"issuer={links.corporate}",
@@ -213,7 +221,18 @@ def _set_up_people(sheaf: Installation, links: Links, at_corporate: dict, client
         ),
     )
     sheaf.cli("user", "link", "grace", "corporate", at_corporate["grace"].id)
-    return People(ada, grace, at_corporate["grace"], at_corporate["twin"])
+    lin = sheaf.add_person("lin", "Lin Clark", LIN, password(), totp=True)
+    return People(ada, grace, at_corporate["grace"], at_corporate["twin"], lin, at_corporate["lin"])
+
+
+def _add_campus(sheaf: Installation, corporate: Installation, links: Links) -> None:
+    """The other installation once more, by SAML: each takes the metadata of the other, from where they run."""
+    sheaf.cli(
+        *("upstream", "add", "saml", "--id", "campus", "--set", "label=Campus"),
+        *("--set", f"metadata_url={links.corporate}/saml/metadata"),
+        *("--set", "email_trusted=true", "--set", f"trusted_domains={DOMAIN}"),
+    )
+    corporate.cli("sp", "add", f"{links.sheaf}/upstream/campus/metadata", "--set", "name=Sheaf")
 
 
 def password() -> str:

@@ -38,6 +38,7 @@ PACKAGES: Mapping[str, str] = {
     "php-curl": "/usr/lib/php/*/curl.so",
     "php-soap": "/usr/lib/php/*/soap.so",
     "rabbitmq-server": "/usr/lib/rabbitmq/bin/rabbitmq-server",
+    "slapd": "/usr/sbin/slapd",
     "xmlsec1": "xmlsec1",
     "openssl": "openssl",
     "git": "git",

@@ -6,7 +6,6 @@ Leaves who may come here to idp.http.own_pages.
 from dataclasses import dataclass
 from typing import Any
 
-from flask import make_response
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
@@ -17,10 +16,9 @@ from idp.base.errors import Refused
 from idp.domain.metadata import CODE, DEVICE
 from idp.domain.profile import rules
 from idp.domain.relying import Client
-from idp.http.forms import Problem
+from idp.http.forms import Problem, form_page
 from idp.http.parts import parts
-from idp.http.render import page, text
-from idp.http.security import form_field
+from idp.http.render import text
 
 BAD_METADATA = ("invalid_client_metadata", "invalid_redirect_uri")
 BAD_SETTING = ("invalid_sp_setting", "invalid_sp_metadata")
@@ -65,15 +63,6 @@ def wrong_field(problem: Problem | None) -> str:
     return "client_id" if name == "id" else name if name in known else ""
 
 
-def check_typed_name(name: str) -> None:
-    """Whoever removes an app types its name. Raises Refused(missing_field | not_its_name)."""
-    if form_field("name", limit=400).strip() != name.strip():
-        raise Refused("not_its_name", "That is not its name. Nothing was removed.")
-
-
 def shown(template: str, problem: Problem | None = None, **values: object) -> Response:
     """The page, again with what was wrong; the status is that of the refusal."""
-    html = page(template, problem=problem, wrong=wrong_field(problem), **values)
-    response = make_response(html, problem.status if problem else 200)
-    response.headers.extend(dict(problem.headers) if problem else {})
-    return response
+    return form_page(template, problem, wrong=wrong_field(problem), **values)

@@ -97,6 +97,7 @@ SECTIONS = (
             _alg("authorization_signed_response_alg"),
             Field("default_max_age", "number"),
             Field("default_acr_values", "lines"),
+            Field("upstreams", "limit"),
             _flag("require_auth_time"),
         ),
     ),

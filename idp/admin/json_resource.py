@@ -19,9 +19,11 @@ AboutOne = Mapping[str, Mapping[str, Callable[[Asked, R, str], Told]]]
 
 
 class Resource(Generic[R]):
-    """path: of all of them; each has an address below. about_one: what there is about one, and by which methods."""
+    """path: of all of them; each has an address below. about_one: what there is about one, and by which methods. unknown: what
+    is said of an address of nothing."""
 
     path: str
+    unknown = "There is no such app."
     about_one: AboutOne[R]
 
     def __init__(self, parts: Parts) -> None:
@@ -43,7 +45,7 @@ class Resource(Generic[R]):
         methods = self.about_one.get(page)
         found = self.find(name) if methods else None
         if methods is None or found is None:
-            raise Refused("not_found", "There is no such app.", status=404, reason="no app or no page of this name")
+            raise Refused("not_found", self.unknown, status=404, reason="nothing, or no page, of this name")
         method = "GET" if asked.method == "HEAD" else asked.method
         if method not in methods:
             raise of_status(405, asked.method, asked.path, {"Allow": ", ".join(sorted(methods))})

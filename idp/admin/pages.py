@@ -9,10 +9,11 @@ from werkzeug.wrappers import Response
 
 from idp.admin import as_words, forms
 from idp.admin.changes import changed_client
-from idp.admin.common import BAD_METADATA, badges, check_typed_name, find, shown
+from idp.admin.common import BAD_METADATA, badges, find, shown
 from idp.admin.editing import changed_fields, default_words, in_question, section_of, version_field
 from idp.admin.fields import BY_SECTION, SECTIONS, Section
 from idp.admin.names import path_of
+from idp.admin.removing import Removing
 from idp.admin.secret_pages import secret_page
 from idp.base.secret import Secret
 from idp.domain.metadata import has_secret
@@ -127,25 +128,15 @@ def _edit_page(
 
 @bp.get("/admin/clients/<name>/remove")
 def remove_page(name: str) -> Response:
-    recent_administrator(request.path)
-    return _remove_page(find(name))
+    return _removing.asked(name)
 
 
 @bp.post("/admin/clients/<name>/remove")
 def remove(name: str) -> Response:
-    check_csrf()
-    user = recent_administrator(request.path)
-    client = find(name)
-    outcome = attempted(lambda: _remove(client, user.id), "not_its_name")
-    return _remove_page(client, outcome) if isinstance(outcome, Problem) else redirect(f"{LIST_PATH}?removed=1", 303)
+    return _removing.sent(name)
 
 
-def _remove(client: Client, who: str) -> None:
-    check_typed_name(client.name)
-    parts().apps.remove_client(client.id, actor=who)
-
-
-def _remove_page(client: Client, problem: Problem | None = None) -> Response:
+def _remove_page(client: Client, problem: Problem | None) -> Response:
     path = path_of(client.id)
     return shown(
         "admin_remove.html",
@@ -156,3 +147,12 @@ def _remove_page(client: Client, problem: Problem | None = None) -> Response:
         command=as_words.command(("remove", client.id), {}),
         api_call=as_words.api_call(parts().installation.issuer, "DELETE", f"/admin/api{path.removeprefix('/admin')}"),
     )
+
+
+_removing = Removing(
+    find=find,
+    typed=lambda client: client.name,
+    act=lambda client, who: parts().apps.remove_client(client.id, actor=who),
+    page=_remove_page,
+    to=LIST_PATH,
+)

@@ -8,10 +8,11 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
 from idp.admin import as_words, forms, sp_words
-from idp.admin.common import BAD_SETTING, check_typed_name, shown
+from idp.admin.common import BAD_SETTING, shown
 from idp.admin.editing import changed_fields, default_words, in_question, section_of, version_field
 from idp.admin.fields import Section
 from idp.admin.names import sp_api_path_of, sp_path_of
+from idp.admin.removing import Removing
 from idp.admin.saml_common import LIST_PATH, find_sp, sp_badges, watch_of
 from idp.admin.sp_changes import changed_sp, said_by, summary_of
 from idp.admin.sp_fields import BY_SECTION, SECTIONS
@@ -139,25 +140,15 @@ def switch(name: str) -> Response:
 
 @bp.get(f"{LIST_PATH}/<name>/remove")
 def remove_page(name: str) -> Response:
-    recent_administrator(request.path)
-    return _remove_page(find_sp(name))
+    return _removing.asked(name)
 
 
 @bp.post(f"{LIST_PATH}/<name>/remove")
 def remove(name: str) -> Response:
-    check_csrf()
-    user = recent_administrator(request.path)
-    sp = find_sp(name)
-    outcome = attempted(lambda: _remove(sp, user.id), "not_its_name")
-    return _remove_page(sp, outcome) if isinstance(outcome, Problem) else redirect(f"{LIST_PATH}?removed=1", 303)
+    return _removing.sent(name)
 
 
-def _remove(sp: ServiceProvider, who: str) -> None:
-    check_typed_name(sp.name)
-    parts().apps.remove_service_provider(sp.id, actor=who)
-
-
-def _remove_page(sp: ServiceProvider, problem: Problem | None = None) -> Response:
+def _remove_page(sp: ServiceProvider, problem: Problem | None) -> Response:
     heir = _federation_of(sp)
     return shown(
         "admin_remove.html",
@@ -177,3 +168,12 @@ def _federation_of(sp: ServiceProvider) -> str:
     except Refused:  # too many wait for its server: that keeps nobody from removing
         return ""
     return found[0].id if found is not None else ""
+
+
+_removing = Removing(
+    find=find_sp,
+    typed=lambda sp: sp.name,
+    act=lambda sp, who: parts().apps.remove_service_provider(sp.id, actor=who),
+    page=_remove_page,
+    to=LIST_PATH,
+)

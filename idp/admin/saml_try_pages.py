@@ -108,6 +108,7 @@ def begin(name: str) -> Response:
             force=bool(request.form.get("anew")),
             second_factor=sp.second_factor_required,
             login_hint=user.username,
+            upstreams=sp.upstreams,
         ),
     )
     handle = parts().sign_in.save(replace(draft, attempt=replace(draft.attempt, owner_id=user.id)))

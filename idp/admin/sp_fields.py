@@ -21,7 +21,12 @@ SECTIONS = (
     _section(
         "sign-in",
         (_field("name"), _field("enabled", "flag"), _field("second_factor_required", "flag")),
-        (_field("idp_initiated", "flag"), _field("default_relay_state"), _field("logout", "flag")),
+        (
+            _field("idp_initiated", "flag"),
+            _field("default_relay_state"),
+            _field("logout", "flag"),
+            _field("upstreams", "limit"),
+        ),
     ),
     _section(
         "attributes",

@@ -141,6 +141,7 @@ def _begun(client: Client, user: User) -> str:
             # As for a real request: on a device any program could ask in the name of this app (RFC 8252 8.6).
             force_consent=client.is_public and not all(uri.startswith("https:") for uri in client.redirect_uris),
             login_hint=user.username,
+            upstreams=client.upstreams,
         ),
     )
     return parts().sign_in.save(replace(draft, attempt=replace(draft.attempt, owner_id=user.id)))

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from idp.base.clock import Clock, system_clock
-from idp.base.config import Roles, Settings
+from idp.base.config import Settings
 from idp.base.errors import Misconfigured
+from idp.base.sections import Roles
 from idp.cli.common import printable, when
 
 if TYPE_CHECKING:

@@ -116,7 +116,7 @@ def options(*decorators: Callable[[Any], Any]) -> Callable[[Decorated], Decorate
 @contextmanager
 def installation() -> Iterator["Parts"]:
     """Every service, on the store of a stopped or running installation. Raises Misconfigured, StoreUnavailable."""
-    from idp.app import build_parts
+    from idp.assemble import build_parts
     from idp.base import log
     from idp.services.installation import check_production
 

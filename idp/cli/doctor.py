@@ -1,4 +1,4 @@
-"""`idp doctor`: is this installation in order? Leaves what is looked at to idp.cli.checks and checks_saml."""
+"""`idp doctor`: is this installation in order? Leaves what is looked at to idp.cli.checks, checks_upstreams and checks_saml."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -45,10 +45,10 @@ def doctor() -> int:
 
 
 def _findings(settings: "Settings") -> list["Finding"]:
-    from idp.app import build_parts
+    from idp.assemble import build_parts
     from idp.base import log
     from idp.base.errors import Misconfigured
-    from idp.cli import checks, checks_saml
+    from idp.cli import checks, checks_saml, checks_upstreams
     from idp.ports import StoreUnavailable
 
     log.set_up("ERROR")
@@ -61,7 +61,7 @@ def _findings(settings: "Settings") -> list["Finding"]:
     try:
         parts = build_parts(settings)
         try:
-            every = (*checks.WITH_STORE, *checks_saml.CHECKS)
+            every = (*checks.WITH_STORE, *checks_upstreams.CHECKS, *checks_saml.CHECKS)
             return [*found, *(finding for check in every for finding in check(parts))]
         finally:
             parts.repo.close()

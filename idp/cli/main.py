@@ -16,6 +16,8 @@ from idp.cli import (
     explain,
     federations,
     keys,
+    local_login,
+    people,
     preview,
     registration,
     run,
@@ -24,6 +26,7 @@ from idp.cli import (
     serve,
     service_providers,
     setup,
+    sign_ins,
     upstreams,
     users,
     watched_metadata,
@@ -66,11 +69,15 @@ for command in (
     federations.federation,
     saml.saml,
     upstreams.upstream,
+    local_login.local_login,
+    local_login.break_glass,
     keys.keys,
     explain.explain,
 ):
     cli.add_command(command)
 apps.client.add_command(preview.preview)
+users.user.add_command(sign_ins.sign_ins)
+people.add_to(users.user)
 watched_metadata.add_to(service_providers.sp, upstreams.upstream)
 
 

@@ -105,7 +105,7 @@ def edit(
         raise click.UsageError("--no-groups and --group, --no-roles and --role contradict each other")
     with installation() as parts:
         changed = parts.users.edit(
-            _find(parts, username),
+            find_user(parts, username),
             name=full_name,
             email=email,
             roles=roles if roles or no_roles else None,
@@ -128,7 +128,7 @@ def list_users() -> None:
 def show_user(username: str) -> None:
     """Show a user: factor, linked logins, sessions. NAME is a user name or an e-mail address."""
     with installation() as parts:
-        found = _find(parts, username)
+        found = find_user(parts, username)
         logins = [_login(one) for one in parts.links.of(found.id)]
         facts = {
             **_facts(parts, found),
@@ -157,7 +157,7 @@ def enable(username: str) -> None:
 
 def _set_disabled(username: str, disabled: bool) -> None:
     with installation() as parts:
-        changed = parts.users.set_disabled(_find(parts, username), disabled, actor=ACTOR)
+        changed = parts.users.set_disabled(find_user(parts, username), disabled, actor=ACTOR)
         show(_summary(parts, changed), f"{changed.username} is {'disabled' if disabled else 'enabled'}.")
 
 
@@ -167,7 +167,7 @@ def _set_disabled(username: str, disabled: bool) -> None:
 def password(username: str, password_stdin: bool) -> None:
     """Set a password. Ends all sessions and tokens of the user."""
     with installation() as parts:
-        found = parts.users.set_password(_find(parts, username), read_stdin_line("password"), actor=ACTOR)
+        found = parts.users.set_password(find_user(parts, username), read_stdin_line("password"), actor=ACTOR)
         show(_summary(parts, found), f"The password of {found.username} is set; all sessions are ended.")
 
 
@@ -176,7 +176,7 @@ def password(username: str, password_stdin: bool) -> None:
 def forget_totp(username: str) -> None:
     """Remove a lost second factor; the user enrols a new one at the next sign-in."""
     with installation() as parts:
-        found = _find(parts, username)
+        found = find_user(parts, username)
         parts.factors.remove(found.id)
         parts.sessions.end_all(found.id, actor=ACTOR)
         show(_summary(parts, found), f"{found.username} has no second factor now; all sessions are ended.")
@@ -191,16 +191,17 @@ def link(username: str, provider: str, subject: str | None, issuer: str | None) 
     """Link an upstream login to a user. SUBJECT is the user's identifier at the upstream PROVIDER."""
     from idp.base.errors import Refused
     from idp.domain.upstream import UpstreamIdentity
+    from idp.upstream.registry import issuer_of
 
     if not subject:
         raise click.UsageError(
             "Give the SUBJECT: the identifier of this person at the upstream, never an e-mail address"
         )
     with installation() as parts:
-        found, upstream = _find(parts, username), parts.upstreams.get(provider)
+        found, upstream = find_user(parts, username), parts.upstreams.get(provider)
         if upstream is None:
             raise Refused("unknown_upstream", f"There is no upstream {provider!r}. See: idp upstream list")
-        issuer = issuer or str(upstream.settings.get("issuer") or "")
+        issuer = issuer or issuer_of(upstream)
         if not issuer:
             raise click.UsageError("This upstream has no issuer in its settings; name it with --issuer")
         linked = parts.links.link(found, UpstreamIdentity(upstream.id, issuer, subject), actor=ACTOR)
@@ -213,25 +214,29 @@ def link(username: str, provider: str, subject: str | None, issuer: str | None) 
 @click.argument("subject", required=False)
 def unlink(username: str, provider: str, subject: str | None) -> None:
     """Unlink an upstream login. SUBJECT may be left out when there is only one of PROVIDER."""
+    with installation() as parts:
+        found = find_user(parts, username)
+        login = login_at(parts, found, provider, subject)
+        parts.links.unlink(found, login.id, actor=ACTOR, local_login=parts.sign_in.local_login_allowed(found))
+        show({"username": found.username, **_login(login)}, f"{provider} is unlinked from {found.username}.")
+
+
+def login_at(parts: "Parts", found: "User", provider: str, subject: str | None) -> "FederatedLogin":
+    """The one login of this user at this upstream. Raises Refused(unknown_login | several_logins)."""
     from idp.base.errors import Refused
 
-    with installation() as parts:
-        found = _find(parts, username)
-        logins = [
-            one for one in parts.links.of(found.id) if one.provider_id == provider and subject in (None, one.subject)
-        ]
-        if not logins:
-            raise Refused(
-                "unknown_login",
-                f"{found.username} has no such login at {provider!r}. See: idp user show {found.username}",
-            )
-        if len(logins) > 1:
-            raise Refused("several_logins", f"{found.username} has several logins at {provider!r}: name the SUBJECT.")
-        parts.links.unlink(found, logins[0].id, actor=ACTOR, local_login=parts.settings.local_login)
-        show({"username": found.username, **_login(logins[0])}, f"{provider} is unlinked from {found.username}.")
+    logins = [one for one in parts.links.of(found.id) if one.provider_id == provider and subject in (None, one.subject)]
+    if not logins:
+        raise Refused(
+            "unknown_login",
+            f"{found.username} has no such login at {provider!r}. See: idp user show {found.username}",
+        )
+    if len(logins) > 1:
+        raise Refused("several_logins", f"{found.username} has several logins at {provider!r}: name the SUBJECT.")
+    return logins[0]
 
 
-def _find(parts: "Parts", username: str) -> "User":
+def find_user(parts: "Parts", username: str) -> "User":
     from idp.base.errors import Refused
 
     found = parts.users.by_login(username)

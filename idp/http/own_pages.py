@@ -10,7 +10,7 @@ from flask import abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from idp.base.errors import Refused
-from idp.domain.attempt import Proof, Wants
+from idp.domain.attempt import Proof, Wants, proof_of
 from idp.domain.session import OTP, Session
 from idp.domain.user import User
 from idp.http.browser import current
@@ -25,10 +25,12 @@ RETURNS = (
     "/account/password",
     "/account/authenticator",
     "/account/recovery-codes",
+    "/account/merge",
+    "/admin/local-login",
 )
 # Pages for administrators, those about one app with its name as idp.admin.names writes it.
 _ADMIN = re.compile(
-    r"/admin/(?:clients|saml|saml-messages)(?:/[A-Za-z0-9_~][A-Za-z0-9._~-]{0,1400}(?:/[a-z-]{1,20}){0,2})?\Z"
+    r"/admin/(?:users|invitations|upstreams|clients|saml|saml-messages|trace)(?:/[A-Za-z0-9_~][A-Za-z0-9._~-]{0,1400}(?:/[a-z-]{1,20}){0,2})?\Z"
 )
 DONE_PATH = "/sign-in/done"
 
@@ -102,7 +104,7 @@ def renewed(session: Session, user: User) -> tuple[Session, str]:
 def proved_factor_now(session: Session, user: User) -> str:
     """This session, with a second step proved just now; gives its new handle."""
     amr = tuple(dict.fromkeys([*session.amr, OTP]))
-    proof = Proof(user.id, session.auth_time, amr, parts().clock(), session.provider_id)
+    proof = replace(proof_of(session), amr=amr, factor_at=parts().clock(), session_id=None)
     return parts().sessions.establish(proof, session, _user_agent())[1]
 
 

@@ -15,6 +15,7 @@ from idp.http.browser import current_user
 from idp.http.parts import parts
 from idp.http.security import csp_nonce, csrf_token
 from idp.resources import catalogue as catalogue
+from idp.services.local_login import Alarm
 
 LANGUAGES = ("en", "de")
 
@@ -26,8 +27,13 @@ def set_up_render(app: Flask) -> None:
     app.jinja_env.globals.update(
         t=text, counted=counted, csrf_token=csrf_token, csp_nonce=csp_nonce, language=language, signed_in=current_user
     )
+    app.jinja_env.globals["alarm"] = _alarm
     app.jinja_env.filters.update(ago=ago, fours=fours, moment=moment)
     app.context_processor(lambda: {"organisation": parts().settings.organisation})
+
+
+def _alarm() -> Alarm | None:
+    return parts().local_login.alarm()
 
 
 def page(template: str, **values: object) -> str:
@@ -65,9 +71,9 @@ def text_in(code: str, key: str, /, **values: object) -> Markup:
     return Markup(template).format(**{name: escape(value) for name, value in values.items()})  # noqa: S704
 
 
-def counted(key: str, n: int) -> Markup:
+def counted(key: str, n: int, /, **values: object) -> Markup:
     """The sentence for `n` things: `key_one` or `key_other` (both of our languages have these two forms)."""
-    return text(f"{key}_one" if n == 1 else f"{key}_other", n=n)
+    return text(f"{key}_one" if n == 1 else f"{key}_other", n=n, **values)
 
 
 def sentence(refused: Refused) -> Markup:

@@ -5,24 +5,22 @@ Reading all apps takes a tenth of a millisecond each, so a list is kept as long 
 change of another process is told of there as well). Leaves apps themselves to idp.services.manage_apps.
 """
 
-import base64
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from idp.base.clock import Clock
-from idp.base.errors import Refused
 from idp.domain.audit_event import AuditEvent, EventName
 from idp.domain.profile import rules
 from idp.domain.relying import Client, ServiceProvider
 from idp.ports import Repository
+from idp.services.list_cursor import FRONT, cursor_of, place_of
 from idp.services.manage_apps import Apps
 
 MOST = 100_000
 KEPT_SECONDS = 30.0  # at most: the clocks of two nodes may not agree on which event was the last
 MAX_SEARCH = 200
-MAX_CURSOR = 2000
 Stamp = tuple[int | str, ...]
 _CHANGES: tuple[EventName, ...] = (
     *("client.added", "client.registered", "client.changed", "client.removed"),
@@ -132,10 +130,10 @@ class SearchedList(Generic[L]):
         found = [
             line for line, text in zip(kept.lines, kept.texts, strict=True) if all(word in text for word in wanted)
         ]
-        place = _place(after) if after else ("", "")
+        place = place_of(after) if after else FRONT
         rest = [line for line in found if line.place > place]
         more = len(rest) > limit
-        return Page(tuple(rest[:limit]), len(found), _cursor(rest[limit - 1]) if more else None)
+        return Page(tuple(rest[:limit]), len(found), cursor_of(rest[limit - 1].place) if more else None)
 
     def all(self) -> tuple[L, ...]:
         return self._fresh().lines
@@ -191,18 +189,3 @@ def _client_line(client: Client) -> AppLine:
         rules(client).loud,
         client.registration_token_digest is not None,
     )
-
-
-def _cursor(line: Line) -> str:
-    return base64.urlsafe_b64encode("\n".join(line.place).encode()).decode().rstrip("=")
-
-
-def _place(cursor: str) -> tuple[str, str]:
-    try:
-        if len(cursor) > MAX_CURSOR:
-            raise ValueError
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-    except ValueError:
-        raise Refused("bad_cursor", "This is no cursor of ours. Leave it out to begin at the front.") from None
-    name, _, id = text.partition("\n")
-    return name, id

@@ -56,9 +56,9 @@ class DecodeSaml:
 
     def decode(self, given: bytes) -> Decoded:
         """Raises Refused(not_saml)."""
+        from idp.domain.checks import Checks
         from idp.saml import look, redact
         from idp.saml.bindings import BadMessage
-        from idp.saml.checks import Checks
 
         try:
             arrived = look.opened(given)

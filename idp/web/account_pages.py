@@ -14,7 +14,7 @@ from idp.domain.audit_event import AuditEvent
 from idp.domain.grant import Consent, Grant
 from idp.domain.relying import ServiceProvider
 from idp.domain.session import Session
-from idp.domain.upstream import FederatedLogin
+from idp.domain.upstream import FederatedLogin, UpstreamProvider
 from idp.domain.user import User
 from idp.http.browser import sign_browser_in, sign_browser_out
 from idp.http.forms import Problem, attempted, form_page
@@ -24,18 +24,24 @@ from idp.http.parts import parts
 from idp.http.render import has_text, page
 from idp.http.security import check_csrf, form_field
 from idp.services.change_password import change_own_password
+from idp.services.explain_sign_in import Names
+from idp.web.changes_in_words import lines_of
 from idp.web.consent_pages import ScopeInWords, in_words
 from idp.web.device import device
 
 bp = Blueprint("account_pages", __name__)
 
 LATELY = 10
+LATELY_SIGNED_IN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class LoginLine:
+    """sign: as on the button of its upstream."""
+
     login: FederatedLogin
     label: str
+    sign: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ def account() -> AnyResponse:
     session, user = signed_in()
     p = parts()
     linked = p.links.of(user.id)
-    labels = {provider.id: provider.label for provider in p.upstreams.all()}
+    providers = {provider.id: provider for provider in p.upstreams.all()}
     taken = {login.provider_id for login in linked}
     return make_response(
         page(
@@ -75,15 +81,24 @@ def account() -> AnyResponse:
             person=user,
             again=request.args.get("again") == "1",
             by_password=bool(user.password_hash) and p.sign_in.local_login_allowed(user),
-            logins=[LoginLine(login, labels.get(login.provider_id, login.provider_id)) for login in linked],
+            logins=[_line(login, providers.get(login.provider_id)) for login in linked],
             may_link=[provider for provider in p.upstreams.for_linking() if provider.id not in taken],
             enrolled_at=p.factors.enrolled_at(user.id),
             codes_left=p.factors.recovery_codes_left(user.id),
             sessions=_sessions(session, user),
             consents=_consents(user),
             events=_events(user),
+            changes=lines_of(user),
+            records=p.records.of_user(user.id, LATELY_SIGNED_IN),
+            names=Names(p.users.get, p.upstreams.get),
         )
     )
+
+
+def _line(login: FederatedLogin, provider: UpstreamProvider | None) -> LoginLine:
+    if provider is None:
+        return LoginLine(login, login.provider_id, "door")
+    return LoginLine(login, provider.label, provider.sign)
 
 
 # ---------------------------------------------------------------- where I am signed in
@@ -182,6 +197,7 @@ def change_password() -> AnyResponse:
             users=p.users,
             passwords=p.passwords,
             throttles=p.throttles,
+            local_login=p.local_login,
         ),
         "wrong_old_password",
         "weak_password",

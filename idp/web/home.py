@@ -27,7 +27,7 @@ def home() -> AnyResponse:
     if found is None:
         return make_response(page("welcome.html", set_up=not parts().set_up.open))
     _, user = found
-    installed = _installed(user) if user.is_administrator else None
+    installed = _installed() if user.is_administrator else None
     return make_response(
         page(
             "home.html",
@@ -80,7 +80,7 @@ def ready() -> Response:
     return jsonify(status="ok")
 
 
-def _installed(user: User) -> Installed:
+def _installed() -> Installed:
     p = parts()
     users = p.users.all(MANY)
     return Installed(
@@ -94,8 +94,13 @@ def _installed(user: User) -> Installed:
 
 
 def _attention(user: User, installed: Installed | None) -> list[Point]:
-    factors = parts().factors
-    return points(factors.recovery_codes_left(user.id) if factors.has(user.id) else None, installed)
+    p = parts()
+    codes = p.factors.recovery_codes_left(user.id) if p.factors.has(user.id) else None
+    if installed is None:
+        return points(codes, None)
+    # What a trusted proxy says has been taken for the sender's address before anybody of us looks.
+    hidden = not p.settings.server.trusted_proxies and "X-Forwarded-For" in request.headers
+    return points(codes, installed, p.upkeep.needs(), hidden_by_proxy=hidden)
 
 
 def _engine(settings: Settings) -> str:

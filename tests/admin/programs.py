@@ -13,6 +13,7 @@ from tests.web.house import House
 
 API = "/admin/api/clients"
 SP_API = "/admin/api/service-providers"
+UPSTREAM_API = "/admin/api/upstreams"
 
 
 @dataclass

@@ -10,6 +10,7 @@ from idp.admin.json_requests import MAX_BODY, MOST, USUAL
 from idp.admin.sp_changes import MAX_METADATA
 from idp.admin.sp_json_api import MAX_BODY as SP_BODY
 from idp.admin.sp_json_api import SpJsonApi
+from idp.admin.upstream_json_api import KINDS_PATH, UpstreamJsonApi
 from idp.base.claims import ADMIN_AUDIENCE, ADMIN_SCOPE
 from idp.domain.relying import Client
 from idp.services.manage_apps import LONGEST_OVERLAP
@@ -17,7 +18,7 @@ from tests.web.house import House
 
 _SOURCES = (
     *("json_api", "client_json", "access", "changes", "previews", "json_requests", "json_resource"),
-    *("sp_json_api", "sp_json", "sp_changes", "sp_previews"),
+    *("sp_json_api", "sp_json", "sp_changes", "sp_previews", "upstream_json", "upstream_json_api"),
 )
 TEXT = (Path(__file__).parents[2] / "docs" / "admin.md").read_text(encoding="utf-8")
 
@@ -30,8 +31,8 @@ def test_every_page_and_operation_is_in_its_table(house: House) -> None:
     assert inner <= rules
     for rule in rules - inner:
         assert f"| `{rule.replace('<name>', 'NAME').replace('<section>', 'SECTION')}` |" in TEXT, rule
-    operations = set()
-    for api in (JsonApi(house.parts), SpJsonApi(house.parts)):
+    operations = {(KINDS_PATH, "GET")}
+    for api in (JsonApi(house.parts), SpJsonApi(house.parts), UpstreamJsonApi(house.parts)):
         operations |= {(api.path, method) for method in ("GET", "POST")}
         for page, methods in api.about_one.items():
             operations |= {(f"{api.path}/NAME{page and '/'}{page}", method) for method in methods}

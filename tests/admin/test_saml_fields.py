@@ -38,6 +38,7 @@ FULL: dict[str, Any] = {
     "signature_algorithm": "ecdsa-sha256",
     "sign_requests": "always",
     "assertion_seconds": 60,
+    "upstreams": ("corp", "local"),
 }
 
 
@@ -65,7 +66,7 @@ def test_a_value_comes_back_from_the_form_as_it_was(name: str) -> None:
         sent = {name: "yes"} if shown.ticked else {}
     assert forms.read(MultiDict(sent), [field])[name] == value
     empty = forms.read(MultiDict({} if field.kind == "flag" else {name: ""}), [field]) if field.kind != "choice" else {}
-    assert all(one in ("", None, False, {}) for one in empty.values())
+    assert all(one in ("", None, False, {}, ()) for one in empty.values())
 
 
 def words_of(command: str) -> list[str]:

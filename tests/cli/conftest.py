@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import warm
 from tests.support.sheaf import IDP, QUICK
 
 
@@ -23,16 +24,8 @@ class Shell:
     def __call__(
         self, *words: str | Path, stdin: str = "", env: Mapping[str, str] | None = None, data: bool = True
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [IDP, *map(str, words), *(["--data", str(self.data)] if data else [])],
-            input=stdin,
-            env={**self.env, **(env or {})},
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        command = [IDP, *map(str, words), *(["--data", str(self.data)] if data else [])]
+        return warm.run(command, stdin=stdin, env={**self.env, **(env or {})}, cwd=self.folder)
 
     def json(self, *words: str | Path, stdin: str = "", env: Mapping[str, str] | None = None) -> Any:
         done = self(*words, "--json", stdin=stdin, env=env)

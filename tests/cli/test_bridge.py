@@ -189,3 +189,32 @@ def test_a_header_with_an_underscore_does_not_pass_for_another():
 
     assert "HTTP_X_FORWARDED_FOR" not in found
     assert found["HTTP_X_REQUEST_ID"] == "7"
+
+
+def test_pages_that_wait_have_threads_of_their_own_and_hold_up_no_other_page():
+    """An upstream that does not answer may hold every one of them; everybody else goes on."""
+    go_on, waiting = threading.Event(), threading.Semaphore(0)
+
+    def application(environ, start_response):
+        if environ["PATH_INFO"].startswith("/upstream/"):
+            waiting.release()
+            go_on.wait(20)
+        start_response("200 OK", [])
+        return [threading.current_thread().name.encode()]
+
+    async def all_of_them():
+        bridge, slow = (
+            Bridge(application, 1, waits=lambda path: path.startswith("/upstream/")),
+            [Proto() for _ in range(6)],
+        )
+        tasks = [asyncio.ensure_future(bridge.__rsgi__(scope("/upstream/corp/callback"), one)) for one in slow]
+        await asyncio.get_running_loop().run_in_executor(None, lambda: [waiting.acquire(timeout=20) for _ in slow])
+        quick = Proto()
+        await bridge.__rsgi__(scope("/sign-in"), quick)
+        assert [one.answer for one in slow] == [None] * 6
+        go_on.set()
+        await asyncio.gather(*tasks)
+        assert quick.answer[2].startswith(b"request")
+        assert {one.answer[2].partition(b"_")[0] for one in slow} == {b"waiting"}
+
+    run(all_of_them())

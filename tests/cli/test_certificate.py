@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
-from idp.base.config import Server, Settings
+from idp.base.config import Settings
 from idp.base.errors import Misconfigured
+from idp.base.sections import Server
 from idp.cli import certificate
 from idp.cli.certificate import pair_for, present
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.peers.simplesamlphp import through
 from tests.support.http_browser import Page, PlainBrowser
 from tests.support.ports import free_port
 from tests.support.running import Running, listens
@@ -101,6 +102,21 @@ def test_the_same_e_mail_at_the_upstream_joins_nothing_without_proof(demo: Demo,
     page = page.submit(username=name, password=password)
     assert "/flow/" in page.url
     assert "a…@sheaf.example" in page.text
+
+
+def test_two_upstreams_that_may_vouch_for_an_address_open_the_same_account(demo: Demo, browser: PlainBrowser) -> None:
+    name, password = (demo.shown(browser, f"lin-{what}") for what in ("name", "password"))
+    page = demo.link(browser, "Open the OIDC app").follow("Sign in with Sheaf").submit("Corporate login")
+    page = page.submit(username=name, password=password).submit(code=demo.shown(browser, "lin-code"))
+    page = page.submit("Allow") if "/consent" in page.url else page
+    assert "You are signed in as Lin Clark" in page.text
+
+    account = f"http://127.0.0.1:{demo.ports['port']}/account"
+    assert browser.open(account).text.count("lin@corporate.example") >= 2
+    page = demo.link(browser, "account page").submit("Link Campus")
+    page = through(page)  # signed in there already; the button is what the browser's script presses
+    assert "Campus" in page.text, page.url
+    assert "Unlink Campus" in browser.open(account).body
 
 
 def test_the_passwords_are_not_shown_to_a_foreign_host_name(demo: Demo, browser: PlainBrowser) -> None:

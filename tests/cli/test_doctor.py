@@ -106,3 +106,34 @@ def test_a_clock_behind_the_store_is_wrong(shell: Shell) -> None:
     Audit(repo, lambda: system_clock() + 86_400).record("user.changed", actor="test", subject="test")
     repo.close()
     assert findings(report_of(shell, 1))["clock"]["state"] == "wrong"
+
+
+def test_ways_in_that_end_fail_or_lock_people_out_are_told_with_their_cure(shell: Shell) -> None:
+    from idp.assemble import build_parts
+    from idp.base.config import load
+    from idp.domain.upstream import FederatedLogin, UpstreamProvider
+
+    shell.json("user", "add", "root", "--email", "root@example.org", "--admin", "--totp")
+    bob = shell.json(
+        "user", "add", "bob", "--email", "bob@example.org", "--password-stdin", stdin="long enough words\n"
+    )
+    parts = build_parts(load(None, {"data": str(shell.data)}, env={}))
+    now = parts.clock()
+    parts.repo.insert(UpstreamProvider("google", "google", "Google", now - 9, secret_expires_at=now + 6.5 * 86_400))
+    parts.repo.insert(UpstreamProvider("corp", "oidc", "Corp", now - 9))
+    parts.repo.insert(FederatedLogin("fl1", "usr-gone", "google", "https://google.example", "1", now))
+    parts.upstream_health.failed("corp", "no answer within 5 s")
+    parts.repo.close()
+
+    port = str(free_port())
+    report = report_of(shell, 1, IDP_SERVER__PORT=port, IDP_ISSUER="https://id.example.org")
+    told = [(one["check"], one["state"], one["detail"]) for one in report["checks"]]
+    assert ("upstreams", "ok", "2 enabled: corp, google") in told
+    assert any(check == "upstream corp" and "no answer within 5 s" in detail for check, _, detail in told)
+    assert any(
+        check == "upstream google" and detail.startswith("now: its client secret ends") for check, _, detail in told
+    )
+    assert ("second factor", "hint", f"1 user without one: {bob['username']}") in told
+    assert ("local login", "hint", "1 user could not sign in if local login were off: bob") in told
+    assert {"mail", "proxy"} <= {check for check, state, _ in told if state == "hint"}
+    assert all(one["cure"] for one in report["checks"] if one["state"] != "ok")

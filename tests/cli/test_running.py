@@ -218,6 +218,14 @@ def test_serve_starts_one_half_and_ends_cleanly(tmp_path: Path) -> None:
     assert process.log_text() == "" or "Traceback" not in process.log_text()
 
 
+def test_it_listens_at_a_name_too(tmp_path: Path) -> None:
+    port = free_port()
+    run = Run(tmp_path, "serve", "idp", "--port", str(port), "--host", "localhost")
+    with run.process as process:
+        process.wait_http(f"http://localhost:{port}/.well-known/openid-configuration")
+        assert process.stop(20) == 0
+
+
 def test_what_cannot_start_says_so_in_one_line(tmp_path: Path) -> None:
     done = Shell(tmp_path)("serve", "idp", "--port", free_port(), env={"IDP_STORE__URL": "mysql://x"})
     assert done.returncode != 0

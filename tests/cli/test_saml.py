@@ -18,7 +18,7 @@ SSO = "http://127.0.0.1:8000/saml/sso"
 @pytest.fixture
 def kept(shell: Shell) -> dict[str, str]:
     """An app, and two messages of it as a running installation keeps them; ids and the trace code by a name of ours."""
-    from idp.app import build_parts
+    from idp.assemble import build_parts
 
     file = shell.folder / "metadata.xml"
     file.write_bytes(PEER.metadata())

@@ -53,12 +53,40 @@ def test_google_needs_a_client_id_and_a_secret_and_nothing_else(shell: Shell) ->
 def test_an_upstream_is_switched_changed_and_removed(shell: Shell) -> None:
     add(shell)
     assert shell.json("upstream", "disable", "corp")["enabled"] is False
-    assert shell.json("upstream", "enable", "corp")["enabled"] is True
+    assert "passed a test" in shell.refused("upstream", "enable", "corp")[1]
+    assert shell.json("upstream", "enable", "corp", "--untested")["enabled"] is True
     changed = shell.json("upstream", "set", "corp", "--set", "mode=link_only", "--set", "client_id=other")
     assert (changed["mode"], changed["settings"]["client_id"]) == ("link_only", "other")
     assert changed["settings"]["issuer"] == "https://login.example.org"
     assert shell.json("upstream", "remove", "corp") == {"id": "corp", "removed": True}
     assert shell.json("upstream", "list") == []
+
+
+def test_groups_roles_and_domains_are_set_and_shown_and_reminders_have_a_day(shell: Shell) -> None:
+    add(shell)
+    changed = shell.json(
+        "upstream",
+        "set",
+        "corp",
+        "group_roles=Wiki Editors -> editor; CN=Audit,OU=x -> auditor",
+        "trusted_domains=corp.example",
+        "secret_expires_at=2027-01-31",
+        "administrator_groups=Domain Admins",
+    )
+    assert changed["group_roles"] == {"Wiki Editors": ["editor"], "CN=Audit,OU=x": ["auditor"]}
+    assert (changed["trusted_domains"], changed["administrator_groups"]) == (["corp.example"], ["Domain Admins"])
+    assert changed["secret_expires_at"].startswith("2027-01-31")
+    assert changed["tested_at"] is None
+    refused = shell.refused("upstream", "set", "corp", "group_roles=x -> administrator")[1]
+    assert "administrator_groups" in refused
+
+
+def test_the_buttons_are_listed_in_their_order(shell: Shell) -> None:
+    for id, order in (("zeta", "1"), ("alpha", "2")):
+        shell.json(
+            "upstream", "add", "oidc", "--id", id, *GIVEN[2:], "--set", "client_secret=x", "--set", f"order={order}"
+        )
+    assert [one["id"] for one in shell.json("upstream", "list")] == ["zeta", "alpha"]
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def receive(repo: Any, clock: FakeClock) -> Receive:
 @pytest.fixture
 def services(repo: Any, clock: FakeClock, tmp_path: Path) -> Any:
     """An installation that nobody has started, on loopback."""
-    from idp.app import build_parts
+    from idp.assemble import build_parts
     from idp.base.config import load
 
     return build_parts(load(None, {"data": str(tmp_path / "data")}, env={}), repo=repo, clock=clock)

@@ -367,7 +367,7 @@ def test_without_anything_due_the_job_loads_no_xml_library() -> None:
     import sys
 
     code = (
-        "import sys, tempfile\nfrom idp.base import config\nfrom idp.app import build_parts\n"
+        "import sys, tempfile\nfrom idp.base import config\nfrom idp.assemble import build_parts\n"
         "from idp.services.metadata.jobs import MetadataJobs\n"
         "parts = build_parts(config.load(None, {'data': tempfile.mkdtemp()}))\n"
         "MetadataJobs(parts.metadata_watch, parts.federations).run_due()\n"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from idp.base.errors import Refused
+from idp.domain.checks import Checks
 from idp.saml import bindings, logout, response, xml
 from idp.saml.bindings import BadMessage
-from idp.saml.checks import Checks
 from idp.saml.encryption import AES256_CBC, AES256_GCM
 from idp.saml.response import BadResponse, Login, StatusNotSuccess
 from idp.saml.signatures import BadSignature, verify_element

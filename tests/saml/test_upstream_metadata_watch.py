@@ -116,6 +116,6 @@ def test_following_twice_changes_nothing(campus: Campus) -> None:
 def test_an_upstream_that_is_removed_is_watched_no_longer(campus: Campus) -> None:
     campus.add()
     campus.jobs.run_due()
-    campus.services.upstreams.remove("campus", actor="test")
+    campus.services.remove_upstream.remove("campus", actor="test")
     campus.jobs.run_due()
     assert campus.watches.of(PEER) is None

@@ -12,7 +12,7 @@ def settings(tmp_path):
 
 @pytest.fixture
 def services(settings, repo, clock):
-    from idp.app import build_parts
+    from idp.assemble import build_parts
 
     return build_parts(settings, repo=repo, clock=clock)
 
@@ -21,4 +21,18 @@ def services(settings, repo, clock):
 def ada(services):
     return services.users.add(
         "ada", email="ada@example.org", name="Ada Lovelace", password="correct horse", email_verified=True, actor="test"
+    )
+
+
+@pytest.fixture
+def grace(services):
+    """An administrator with a password, as the set-up makes one."""
+    return services.users.add(
+        "grace",
+        email="grace@example.org",
+        name="Grace Hopper",
+        password="correct horse",
+        email_verified=True,
+        administrator=True,
+        actor="test",
     )

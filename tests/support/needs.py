@@ -37,6 +37,7 @@ APACHE = Need(
 )
 XMLSEC1 = Need("xmlsec1", ("xmlsec1",), "the Debian package xmlsec1")
 SHIBD = Need("Shibboleth SP", ("/usr/sbin/shibd",), "the Debian packages libapache2-mod-shib and shibboleth-sp-utils")
+SLAPD = Need("OpenLDAP", ("/usr/sbin/slapd",), "the Debian package slapd")
 PHP = Need(
     "PHP",
     ("php",),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from tests.support import warm
 from tests.support.http_browser import Page, PlainBrowser
 from tests.support.ports import free_port
 from tests.support.running import Running, answers, until
@@ -135,16 +136,8 @@ class Sheaf:
     ) -> subprocess.CompletedProcess[str]:
         """Run `idp …` on this installation as it is, whatever it gives."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        return subprocess.run(
-            [IDP, *words, "--data", str(self.data)],
-            input=stdin or "",
-            env={**self.env, **(env or {})},
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        command = [IDP, *words, "--data", str(self.data)]
+        return warm.run(command, stdin=stdin or "", env={**self.env, **(env or {})}, cwd=self.folder)
 
     def add_user(
         self,

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from idp.app import create_app
-from idp.base.config import Passwords, Settings
+from idp.base.config import Settings
+from idp.base.sections import Passwords
 from idp.storage.sqlite import SqliteRepository
 from tests.support.clock import FakeClock
 from tests.support.quick import SEAL_KEY_TEXT, quick

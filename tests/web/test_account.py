@@ -1,5 +1,6 @@
 """The account page shows and changes only what is one's own, and asks again before what is dangerous."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -177,6 +178,26 @@ def test_a_session_without_the_second_step_cannot_replace_one_that_was_set_up_me
     assert browser.open("/account/authenticator").path.startswith("/flow/")
 
 
+def test_a_linked_login_has_the_sign_of_its_upstream_and_nobody_hears_of_a_password_they_do_not_have(
+    house: House, ada: Person, browser: Browser
+) -> None:
+    now = house.clock()
+    house.parts.repo.insert(UpstreamProvider("git", "github", "GitHub", now))
+    house.parts.repo.insert(FederatedLogin("fed_1", ada.user.id, "git", "https://github.com", "7", now))
+    sign = house.parts.upstreams.get("git").sign
+    drawing = house.browser().open("/sign-in").html
+    drawn = re.search(r"<button[^>]*>(<svg.*?</svg>)Continue with GitHub", drawing, re.DOTALL)
+    assert sign == "github"
+    assert drawn is not None
+    assert drawn[1] in browser.open("/account").html
+
+    house.parts.factors.remove(ada.user.id)
+    assert "Your password alone" in browser.open("/account").text
+    house.parts.repo.replace_if(replace(house.parts.users.get(ada.user.id), password_hash=None))
+    assert "Your password alone" not in browser.open("/account").text
+    assert "A linked login alone" in browser.open("/account").text
+
+
 def test_logins_can_be_linked_and_unlinked_from_here(house: House, ada: Person, browser: Browser) -> None:
     now = house.clock()
     for name in ("corp", "other"):
@@ -187,5 +208,5 @@ def test_logins_can_be_linked_and_unlinked_from_here(house: House, ada: Person, 
     page = browser.open("/account")
     assert "a@corp.example" in page.text
     assert [form.action for form in page.document.forms if "/link/" in form.action] == ["/account/link/other"]
-    assert "Corp" not in page.submit("/account/unlink/fed_1").text.split("Where you")[0].replace("Link Corp", "")
+    assert "Corp" not in page.submit("/account/unlink/fed_1").text.split("Changes of your")[0].replace("Link Corp", "")
     assert house.parts.links.of(ada.user.id) == []

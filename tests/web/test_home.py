@@ -63,7 +63,7 @@ def test_a_sign_in_never_leads_away_from_our_own_pages(house: House, target: str
 
 
 def test_every_return_path_is_a_page_of_ours(house: House) -> None:
-    browser = house.sign_in(house.person())
+    browser = house.sign_in(house.person(admin=True))
     for path in RETURNS:
         assert own_path(path) == path
         assert browser.open(path).status == 200
@@ -104,6 +104,15 @@ def test_what_needs_attention_most_urgent_first(
     codes: int | None, installed: Installed | None, names: list[str]
 ) -> None:
     assert [point.name for point in points(codes, installed)] == names
+
+
+def test_what_is_missing_has_a_page_where_it_is_added() -> None:
+    links = {point.name: point.link for point in points(10, Installed("http://127.0.0.1:8000", 1, 1, 0, 0))}
+    assert {name: link[0] for name, link in links.items() if link} == {
+        "no_app": "/admin/clients/new",
+        "no_upstream": "/admin/upstreams/new",
+        "one_admin": "/admin/users",
+    }
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,13 @@ TEMPLATES = resource_dir("templates")
 IDP = Path(__file__).parents[2] / "idp"
 PAGES = ("web", "http", "admin")
 MACHINE_FILES = (
+    "local_login_api.py",
     *("json_body.py", "json_api.py", "client_json.py", "json_requests.py", "json_resource.py", "json_values.py"),
-    *("sp_json.py", "sp_json_api.py", "federation_json_api.py", "inspector_api.py"),
+    *("sp_json.py", "sp_json_api.py", "federation_json_api.py", "inspector_api.py", "trace_api.py"),
+    *("user_json.py", "user_json_api.py", "invitation_json_api.py", "upstream_json.py", "upstream_json_api.py"),
 )
+
+LOCAL_LOGIN = ("local_login", "turn_local_login", "break_glass", "break_glass_codes")
 
 
 def _pages(house: House) -> Iterator[Seen]:
@@ -128,6 +132,11 @@ def test_both_languages_have_the_same_sentences_with_the_same_blanks() -> None:
         assert german[key].strip()
 
 
+def test_german_says_du_everywhere() -> None:
+    polite = re.compile(r"\b(Ihnen|Ihrem|Ihres|Guten Tag)\b|[a-zäöü]en Sie\b|\b([Ww]enn|Was|Wie|sobald) Sie\b")
+    assert [key for key, words in catalogue("de").items() if polite.search(words)] == []
+
+
 def test_every_sentence_that_templates_and_code_name_exists() -> None:
     named = set()
     for file in [*TEMPLATES.glob("*.html"), *(file for one in PAGES for file in (IDP / one).glob("*.py"))]:
@@ -146,7 +155,16 @@ def test_every_refusal_that_a_page_can_show_has_a_sentence_in_the_catalogue() ->
             if file.name in MACHINE_FILES:
                 continue
             codes |= set(re.findall(r'Refused\(\s*"([a-z_]+)"', file.read_text()))
-    for service in ("sign_in", "factors", "link_login", "set_up", "throttle", "change_password", "depart_upstream"):
+    for service in (
+        "sign_in",
+        "factors",
+        "link_login",
+        "set_up",
+        "throttle",
+        "change_password",
+        "depart_upstream",
+        *LOCAL_LOGIN,
+    ):
         codes |= set(re.findall(r'Refused\(\s*"([a-z_]+)"', (IDP / "services" / f"{service}.py").read_text()))
     codes -= {"invalid_setting", "unknown_setting", "unknown_upstream_kind"}  # only the command line sets those
     assert {code for code in codes if f"error.{code}" not in catalogue("en")} == set()

@@ -10,9 +10,10 @@ import pytest
 from werkzeug.serving import make_server
 
 from idp.app import create_app
-from idp.base.config import Passwords, Settings
+from idp.base.config import Settings
 from idp.base.errors import Refused
 from idp.base.net import Answer, Unreachable
+from idp.base.sections import Passwords
 from idp.storage.sqlite import SqliteRepository
 from idp.web.base_url import Failed, checked_form, leads_here, proxy_advice
 from tests.support.clock import FakeClock
