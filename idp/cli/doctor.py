@@ -121,9 +121,12 @@ def _text(report: dict[str, Any]) -> str:
             lines.append(f"       -> {one['cure']}")
     lines += ["", "Settings in force:", *(f"  {name} = {value}" for name, value in report["settings"].items())]
     lines += ["", "Versions: " + ", ".join(f"{name} {number}" for name, number in report["versions"].items())]
-    wrong = sum(1 for one in report["checks"] if one["state"] == "wrong")
-    lines += [
-        "",
-        "Everything is in order." if not wrong else f"{wrong} thing{'s are' if wrong > 1 else ' is'} wrong; see above.",
-    ]
+    wrong, hints = (sum(1 for one in report["checks"] if one["state"] == state) for state in ("wrong", "hint"))
+    if wrong:
+        lines += ["", f"{wrong} thing{'s are' if wrong > 1 else ' is'} wrong; see above."]
+    else:
+        lines += [
+            "",
+            f"Nothing is wrong; {hints} hint{'s' if hints > 1 else ''} above." if hints else "Everything is in order.",
+        ]
     return "\n".join(lines)

@@ -163,7 +163,7 @@ def _facts(parts: "Parts") -> dict[str, Any]:
     return {
         "local_login": switch.state,
         "since": when(switch.changed_at or None),
-        "by": switch.changed_by or None,
+        "by": _who(parts, switch.changed_by),
         "on_again_at": when(switch.reverts_at) if switch.state == "trial" else None,
         "setting": parts.settings.local_login,
         "setting_in_force": not parts.local_login.wish_unmet,
@@ -185,6 +185,12 @@ def _opened(parts: "Parts", one: "BreakGlass") -> dict[str, Any]:
 def _names(parts: "Parts", ids: tuple[str, ...]) -> list[str]:
     found = ((id, parts.users.get(id)) for id in ids)
     return [user.username if user is not None else f"{id} (gone)" for id, user in found]
+
+
+def _who(parts: "Parts", actor: str) -> str | None:
+    """A user by name; what is none, as it is."""
+    user = parts.users.get(actor) if actor else None
+    return user.username if user is not None else actor or None
 
 
 def _find(parts: "Parts", username: str) -> "User":

@@ -5,7 +5,7 @@ idp.saml.sp_metadata, and tokens to idp.services.issue_grant.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,11 @@ from idp.domain.grant import Consent, Grant
 from idp.domain.metadata import AUTH_METHODS, RESPONSE_ALGS, bad, has_secret, normal
 from idp.domain.relying import Client, ServiceProvider
 from idp.domain.saml import MetadataWatch
+from idp.domain.upstream import LOCAL, UpstreamProvider
 from idp.ports import Duplicate, Repository
 from idp.services.check_client import Surroundings, check_client
 from idp.services.check_sp import SETTABLE, check_sp
+from idp.services.check_sp import bad as bad_setting
 from idp.services.client_uris import check_sector_document
 from idp.services.record_audit import Audit
 
@@ -62,10 +64,19 @@ class Apps:
         """
         client = normal(client)
         check_client(client, self._around)
+        self._check_ways(client.upstreams, before.upstreams if before is not None else None, bad)
         if before is None or _sector(client) != _sector(before):
             check_sector_document(client, self._around.policy())
         self._around.prepare(*(getattr(client, field) for field in RESPONSE_ALGS))
         return client
+
+    def _check_ways(
+        self, ways: tuple[str, ...] | None, before: tuple[str, ...] | None, refused: Callable[[str, str], Refused]
+    ) -> None:
+        """With a slip of the pen in this list nobody could sign in to the app. What stood there already may stay."""
+        for one in ways or ():
+            if one not in (LOCAL, *(before or ())) and self._repo.get(UpstreamProvider, one) is None:
+                raise refused("upstreams", f"there is no upstream {one!r}; see: idp upstream list")
 
     def add_client(
         self,
@@ -213,6 +224,7 @@ class Apps:
     def add_service_provider(self, sp: ServiceProvider, *, actor: str) -> ServiceProvider:
         """Raises Refused(invalid_sp_setting | invalid_sp_metadata | sp_taken)."""
         sp = check_sp(sp, _said_by(sp))
+        self._check_ways(sp.upstreams, None, bad_setting)
         try:
             self._repo.insert(sp)
         except Duplicate:
@@ -224,6 +236,7 @@ class Apps:
     def change_service_provider(self, sp: ServiceProvider, *, actor: str) -> ServiceProvider:
         """Of the version that was looked at. Raises Refused(invalid_sp_setting | invalid_sp_metadata | changed_meanwhile)."""
         sp, before = check_sp(sp, _said_by(sp)), self.service_provider(sp.id)
+        self._check_ways(sp.upstreams, before.upstreams if before is not None else None, bad_setting)
         stored = self._repo.replace_if(sp)
         if stored is None:
             raise changed_meanwhile()

@@ -107,7 +107,7 @@ class SignIn(WaitingLogins):
         assert decision.user is not None
         assert decision.proof is not None
         used = self._factors.prove(decision.user, code)
-        return self._with_factor(attempt, decision.proof, used)
+        return self._with_factor(self._why_asked(attempt, decision.user), decision.proof, used)
 
     def prove_enrolment(
         self, attempt: LoginAttempt, session: Session | None, code: str
@@ -117,7 +117,17 @@ class SignIn(WaitingLogins):
         assert decision.user is not None
         assert decision.proof is not None
         codes = self._factors.confirm(decision.user, attempt.browser, code)
+        attempt = noted(self._why_asked(attempt, decision.user), self._clock(), "factor", "enrolled")
         return self._with_factor(attempt, decision.proof, OTP), codes
+
+    def _why_asked(self, attempt: LoginAttempt, user: User) -> LoginAttempt:
+        """The factor rule, for the record."""
+        now = self._clock()
+        if self._policy.requires(user):
+            return noted(attempt, now, "factor", "asked_by_settings")
+        if attempt.wants.second_factor:
+            return noted(attempt, now, "factor", "asked_by_app")
+        return noted(attempt, now, "factor", "asked_as_set_up")
 
     def _with_factor(self, attempt: LoginAttempt, proof: Proof, used: str) -> LoginAttempt:
         amr = tuple(dict.fromkeys([*proof.amr, used]))
@@ -129,12 +139,12 @@ class SignIn(WaitingLogins):
         assert decision.user is not None
         if not allow:
             self._audit.record("consent.denied", actor=decision.user.id, subject=attempt.app_id)
-            return self.store(replace(attempt, denied=True))
+            return self.store(replace(noted(attempt, self._clock(), "consent", "denied"), denied=True))
         self._remember_consent(decision.user, attempt)
         self._audit.record(
             "consent.given", actor=decision.user.id, subject=attempt.app_id, scopes=" ".join(attempt.wants.scopes)
         )
-        return self.store(replace(attempt, consented=True))
+        return self.store(replace(noted(attempt, self._clock(), "consent", "given"), consented=True))
 
     def _remember_consent(self, user: User, attempt: LoginAttempt) -> None:
         key, now = consent_id(user.id, attempt.app_id), self._clock()

@@ -9,7 +9,7 @@ from idp.domain.attempt import Proof
 from idp.domain.grant import Grant
 from idp.domain.relying import Client
 from idp.domain.session import FED, OTP, PWD, Session
-from idp.domain.upstream import LOCAL
+from idp.domain.upstream import LOCAL, UpstreamProvider
 from tests.oidc.exchanging import exchange, front, good, service
 from tests.oidc.house import App, House, Person
 from tests.support.federated import add_login, add_upstream, make_ready, turn_off
@@ -27,6 +27,9 @@ def by(house: House, provider_id: str | None, name: str = "ada") -> Person:
 
 def accepts(house: House, app: App, *ways: str) -> None:
     """From now on."""
+    for way in ways:
+        if way != LOCAL and house.parts.upstreams.get(way) is None:
+            house.parts.repo.insert(UpstreamProvider(way, "oidc", way, house.clock()))
     client = house.parts.repo.get(Client, app.id)
     assert client is not None
     house.parts.apps.change_client(replace(client, upstreams=ways), actor="test")

@@ -10,6 +10,7 @@ from idp.base.errors import Refused
 from idp.base.secret import Secret
 from idp.domain.audit_event import AuditEvent
 from idp.domain.relying import Client
+from idp.domain.upstream import UpstreamProvider
 
 
 def client(**more: Any) -> Client:
@@ -103,3 +104,15 @@ def test_a_client_that_is_changed_is_looked_at_like_a_new_one(services):
     with pytest.raises(Refused) as refused:
         services.apps.change_client(replace(stored, redirect_uris=("http://app.example/",)), actor="test")
     assert refused.value.code == "invalid_redirect_uri"
+
+
+def test_an_app_names_only_ways_in_that_there_are_so_that_a_slip_of_the_pen_shuts_nobody_out(services):
+    with pytest.raises(Refused, match="upstreams: there is no upstream 'corpp'"):
+        add(services, upstreams=("local", "corpp"))
+    services.repo.insert(UpstreamProvider("corp", "oidc", "Corp", 0.0))
+    stored, _ = add(services, upstreams=("local", "corp"))
+
+    with pytest.raises(Refused, match="there is no upstream 'other'"):
+        services.apps.change_client(replace(stored, upstreams=("corp", "other")), actor="test")
+    services.repo.delete(UpstreamProvider, "corp")
+    assert services.apps.change_client(replace(stored, name="New name"), actor="test").upstreams == ("local", "corp")
