@@ -180,7 +180,8 @@ class LinkLogin:
         if user.is_administrator:
             self._keep_a_way_in(login.id)
         before = [one.provider_id for one in self.of(user.id)]
-        # First what it gave: cut off in between, nobody keeps what only this login gave them.
+        # First who came in by it and what it gave: cut off in between, nobody keeps what only this login gave them.
+        self._sessions.end_by(user.id, login.provider_id, actor=actor, besides=here)
         self._changes.take_back(user.id, login)
         if not self._repo.delete(FederatedLogin, login.id):
             return
@@ -189,6 +190,7 @@ class LinkLogin:
             with suppress(Duplicate):
                 self._repo.insert(login)
             raise last
+        # And whoever finished a sign-in by it meanwhile.
         self._sessions.end_by(user.id, login.provider_id, actor=actor, besides=here)
         self._audit.record(
             "login.unlinked",

@@ -9,6 +9,7 @@ from idp.domain.attempt import Step
 from idp.domain.grant import Grant
 from idp.domain.link_change import Invitation
 from idp.domain.local_login import HOLD, AdministratorHold
+from idp.ports import StoreUnavailable
 from tests.support.federated import add_login, turn_off
 from tests.support.federated import came_in as federated_came_in
 from tests.upstream.conftest import says
@@ -85,6 +86,20 @@ def test_no_session_of_it_goes_on_nor_what_apps_got_in_it(services, repo, clock,
 
     assert services.sessions.load(handle) is None
     assert repo.get(Grant, "g").revoked_at is not None
+
+
+def test_nobody_stays_in_when_taking_a_login_off_is_cut_off(services, repo, ada, his_login, came_in, monkeypatch):
+    _, handle = came_in(HIS)
+
+    def cut_off(kind, id):
+        raise StoreUnavailable("gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(repo, "delete", cut_off)
+        with pytest.raises(StoreUnavailable):
+            take_off(services, ada, his_login)
+
+    assert services.sessions.load(handle) is None
 
 
 def test_who_takes_a_login_off_stays_signed_in_by_another_one(services, ada, his_login, came_in):
