@@ -185,9 +185,10 @@ def run(folder: Path, ports: Ports, started: list[Installation]) -> None:
 def _set_up_corporate(corporate: Installation, links: Links) -> tuple[dict[str, object], dict[str, str]]:
     grace = corporate.add_person("grace", "Grace Hopper", f"grace@{DOMAIN}", password())
     twin = corporate.add_person("ada.lovelace", "Ada Lovelace", "ada@sheaf.example", password())
-    callback = f"{links.sheaf}/upstream/corporate/callback"
+    callback, signed_out = (f"{links.sheaf}/upstream/corporate/{end}" for end in ("callback", "signed-out"))
     client = corporate.cli(
         *("client", "add", "--name", "Sheaf", "--redirect-uri", callback, "--consent", "skip"),
+        *("--post-logout-redirect-uri", signed_out),
         *("--scope", "openid profile email groups roles"),
     )
     lin = corporate.add_person("lin", "Lin Clark", LIN, password())
