@@ -27,30 +27,28 @@ BY_PASSWORD = re.compile("^Sign in$")
 
 @dataclass
 class Eyes:
-    """Looks at a page in every width and scheme; `found` holds what axe-core and a ruler found wrong.
+    """Looks at a page, wide and light, narrow and dark; `found` holds what axe-core and a ruler found wrong.
 
-    axe-core (the dearest of it) sees each width and each scheme once; without JavaScript only these two are photographed.
+    axe-core (the dearest of it) sees one page so and the next one so: they share one stylesheet.
     """
 
     windows: Windows
     series: str
     axe: bool
     found: list[str] = field(default_factory=list)
+    looked: int = 0
 
     def look(self, page: "Page", name: str, heading: str) -> None:
         """heading: of the page that is expected; waits until it is there."""
         _at(page, heading)
-        for width, size in (("desktop", DESKTOP), ("phone", PHONE)):
+        self.looked += 1
+        for turn, (width, size, scheme) in enumerate((("phone", PHONE, "dark"), ("desktop", DESKTOP, "light"))):
             page.set_viewport_size(size)  # type: ignore[arg-type]
-            for scheme in ("light", "dark"):
-                examined = (width, scheme) in (("desktop", "light"), ("phone", "dark"))
-                if not (examined or self.axe):
-                    continue
-                page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-                self.windows.screenshot(page, f"{self.series}-{name}-{width}-{scheme}")
-                if self.axe and examined:
-                    self.found += [f"{name} {width} {scheme}: {one}" for one in self.windows.violations(page)]
-            if page.locator("body").evaluate("body => body.scrollWidth > innerWidth") if self.axe else False:
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+            self.windows.screenshot(page, f"{self.series}-{name}-{width}-{scheme}")
+            if self.axe and self.looked % 2 == turn:
+                self.found += [f"{name} {width} {scheme}: {one}" for one in self.windows.violations(page)]
+            if self.axe and page.locator("body").evaluate("body => body.scrollWidth > innerWidth"):
                 self.found.append(f"{name} {width}: wider than the window")
         page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
         page.emulate_media(color_scheme="light")
