@@ -3,6 +3,7 @@
 Leaves what is done to json_api and sp_json_api.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
@@ -18,7 +19,7 @@ Guard = Callable[[Callable[[Access, Asked], Told]], Callable[[Asked], Told]]
 AboutOne = Mapping[str, Mapping[str, Callable[[Asked, R, str], Told]]]
 
 
-class Resource(Generic[R]):
+class Resource(ABC, Generic[R]):
     """path: of all of them; each has an address below. about_one: what there is about one, and by which methods. unknown: what
     is said of an address of nothing."""
 
@@ -51,12 +52,14 @@ class Resource(Generic[R]):
             raise of_status(405, asked.method, asked.path, {"Allow": ", ".join(sorted(methods))})
         return methods[method](asked, found, who)
 
+    @abstractmethod
     def find(self, name: str) -> R | None:
-        """The app of an address."""
-        raise NotImplementedError
+        """The one of an address."""
 
+    @abstractmethod
     def list(self, asked: Asked) -> Told:
-        raise NotImplementedError
+        """A page of all."""
 
+    @abstractmethod
     def create(self, asked: Asked, who: str) -> Told:
-        raise NotImplementedError
+        """One more."""

@@ -4,6 +4,7 @@ Nothing in such an answer is signed or says for whom it was made. What ties it t
 each provider, and a code that only we can redeem. Leaves asking who the person is to the kinds.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -71,7 +72,7 @@ class Endpoints:
     takes_hint: bool = True
 
 
-class OAuth2Kind:
+class OAuth2Kind(ABC):
     """One configured provider. A kind says in `who` how the person is asked for."""
 
     label = "OAuth 2.0"
@@ -126,9 +127,9 @@ class OAuth2Kind:
         with checking(checks, "person"):
             return self.who(provider, exchange, shown)
 
+    @abstractmethod
     def who(self, provider: UpstreamProvider, exchange: Exchange, shown: Mapping[str, str]) -> UpstreamIdentity:
         """shown: the header with the access token. Raises like arrive."""
-        raise NotImplementedError
 
 
 def _must_be_bearer(token: Mapping[str, Any]) -> None:
