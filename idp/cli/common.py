@@ -5,6 +5,7 @@ Leaves turning errors into one line to idp.cli.main. Heavy imports happen inside
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 Shown = Mapping[str, Any]
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 ACTOR = "cli"  # who did it, in the audit
+_DASHED_ID = re.compile(r"-[A-Za-z0-9_-]{42}")
 
 
 @dataclass
@@ -77,6 +79,19 @@ class Command(click.Command):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.params = [*self.params, *common_options()]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Ids of keys are random and may begin with a dash: no option of ours is that long."""
+        options = [one for one in self.params if isinstance(one, click.Option)]
+        flags = {name for one in options if one.is_flag for name in one.opts}
+        ids = [
+            arg
+            for before, arg in zip(["", *args], args, strict=False)
+            if _DASHED_ID.fullmatch(arg) and (not before.startswith("-") or before in flags)
+        ]
+        if ids and "--" not in args:
+            args = [*(arg for arg in args if arg not in ids), "--", *ids]
+        return super().parse_args(ctx, args)
 
 
 class Group(click.Group):

@@ -139,6 +139,14 @@ def test_keys_of_one_algorithm_are_rotated_alone(shell: Shell) -> None:
     assert [key["use"] for key in shell.json("keys", "rotate", "--use", "saml")] == ["saml"]
 
 
+@pytest.mark.parametrize("words", [("KID",), ("KID", "--json"), ("--json", "KID")], ids=["alone", "before", "after"])
+@pytest.mark.parametrize("kid", ["-h" + "x" * 41, "--" + "x" * 41], ids=["one-dash", "two-dashes"])
+def test_an_id_that_begins_with_a_dash_is_no_option(shell: Shell, words: tuple[str, ...], kid: str) -> None:
+    done = shell("keys", "revoke", *(kid if word == "KID" else word for word in words))
+    assert done.returncode == 1
+    assert "option" not in done.stderr.lower()
+
+
 def test_a_key_that_has_leaked_is_revoked_by_its_kid(shell: Shell) -> None:
     kid = next(key["kid"] for key in shell.json("keys") if key["use"] == "access_token")
     assert shell.json("keys", "revoke", kid)["state"] == "gone"
