@@ -27,7 +27,15 @@ def test_the_names_of_the_claims_stand_in_the_story_and_their_values_do_not(
     found = _only(house)
 
     assert (found.outcome, found.user_id, found.app_id) == ("signed_in", ada.id, "shop")
-    assert [note.step for note in found.notes] == ["asked", "password", "factor", "factor", "session", "outcome", "released"]
+    assert [note.step for note in found.notes] == [
+        "asked",
+        "password",
+        "factor",
+        "factor",
+        "session",
+        "outcome",
+        "released",
+    ]
     assert found.notes[-1].facts["names"] == "email, email_verified, sub"
     assert [note.facts for note in found.notes if "@" in str(note.facts)] == []
 
