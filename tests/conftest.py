@@ -15,12 +15,15 @@ from tests.peers.relying_parties import relying_party  # noqa: F401  (a fixture)
 from tests.support import mongo, rabbitmq
 from tests.support.chromium import Windows, chromium_browser
 from tests.support.clock import FakeClock
+from tests.support.quick import build_addresses_when_asked
 from tests.support.sheaf import Sheaf
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from idp.storage.sqlite import SqliteRepository
+
+build_addresses_when_asked()
 
 ROOT = Path(__file__).parent.parent
 ARTIFACTS = ROOT / "test-artifacts"

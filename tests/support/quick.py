@@ -1,13 +1,16 @@
-"""Owns what an application in this process needs and a run makes only once: signing keys and compiled templates.
+"""Owns what an application in this process needs and a run makes only once, or only when it is used: signing keys,
+compiled templates, functions that build addresses.
 
 Tests of how keys are made, published and rotated make their own (tests/oidc/test_keys.py, and the real installations).
 """
 
 import base64
+from typing import Any
 
 from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
+from werkzeug.routing import Rule
 
 from idp.crypto.algs import ID_TOKEN_ALGS
 from idp.crypto.new_keys import make_key
@@ -54,3 +57,21 @@ def quick(app: Flask) -> Flask:
     """The same application, with the templates that others have compiled already."""
     app.jinja_env.bytecode_cache = _COMPILED
     return app
+
+
+def build_addresses_when_asked() -> None:
+    """Werkzeug compiles two functions for every route of every application; of 200 routes a test builds the address of none
+    or one. Half of the time that tests took went there."""
+    at_once = Rule._compile_builder
+
+    def when_asked(rule: Rule, append_unknown: bool = True) -> Any:
+        made: list[Any] = []
+
+        def build(rule: Rule, **values: Any) -> Any:
+            if not made:
+                made.append(at_once(rule, append_unknown))
+            return made[0](rule, **values)
+
+        return build
+
+    Rule._compile_builder = when_asked  # type: ignore[method-assign]
