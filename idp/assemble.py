@@ -23,6 +23,7 @@ from idp.services.break_glass import BreakGlassDoor
 from idp.services.break_glass_codes import CodeSheet
 from idp.services.change_links import LinkChanges
 from idp.services.check_client import Surroundings
+from idp.services.companion_tokens import CompanionTokens
 from idp.services.decode_saml import DecodeSaml
 from idp.services.depart_upstream import Departures
 from idp.services.factors import Factors
@@ -271,6 +272,14 @@ def _relying(ground: Ground, ways: Ways, people: People) -> Relying:
         registration=Registration(apps, initial, ground.throttles, clock, settings.registration),
         scopes=scopes,
         release=Release(repo, scopes, ground.subjects, lambda: ground.installation.issuer),
+        companion_tokens=CompanionTokens(
+            repo,
+            clock,
+            ground.keys,
+            audit,
+            issuer=lambda: ground.installation.issuer,
+            audience=settings.api.audience,
+        ),
         metadata_watch=watches,
         upkeep=Upkeep(
             repo,

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from idp.domain.decision import Note, fitting, made
+from idp.domain.narrowing import Details, within
 from idp.domain.policy import SecondFactorPolicy
 from idp.domain.session import Session
 from idp.domain.upstream import LOCAL, UpstreamIdentity
@@ -53,7 +54,8 @@ class Proof:
 class Wants:
     """What the app asked for. max_age in seconds; force: prove again although a session exists, at an upstream too;
     ignore_session: the person wants to choose anew, but an upstream need not ask again. language: of the pages, None for
-    what the browser says. upstreams: the only ways in that the app accepts (ids, LOCAL for the password), None for all."""
+    what the browser says. upstreams: the only ways in that the app accepts (ids, LOCAL for the password), None for all.
+    details: to what the scopes are narrowed (RFC 9396)."""
 
     force: bool = False
     ignore_session: bool = False
@@ -64,6 +66,7 @@ class Wants:
     login_hint: str | None = None
     language: str | None = None
     upstreams: tuple[str, ...] | None = None
+    details: Details = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +109,14 @@ class LoginAttempt:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the store knows at this moment. user: the one named by the effective proof, None when there is none.
-    has_factor: that user has a confirmed factor. consented: scopes the user has already allowed this app."""
+    has_factor: that user has a confirmed factor. consented: scopes the user has already allowed this app,
+    narrowed to consented_details."""
 
     user: User | None
     has_factor: bool
     consented: frozenset[str]
     policy: SecondFactorPolicy
+    consented_details: Details = ()
 
 
 def effective_proof(attempt: LoginAttempt, session: Session | None, now: float) -> Proof | None:
@@ -187,6 +192,7 @@ def factor_needed(attempt: LoginAttempt, facts: Facts) -> bool:
 
 def consent_needed(attempt: LoginAttempt, facts: Facts) -> bool:
     # What is remembered belongs to one user; the answer in the attempt may be that of somebody who was here before.
-    missing = [scope for scope in attempt.wants.scopes if scope not in facts.consented]
+    wider = not within(attempt.wants.details, facts.consented_details)
+    missing = [scope for scope in attempt.wants.scopes if wider or scope not in facts.consented]
     asked_anyway = attempt.wants.force_consent and not attempt.consented
     return bool(missing) or (asked_anyway and bool(attempt.wants.scopes))

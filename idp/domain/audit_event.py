@@ -32,6 +32,7 @@ EventName = Literal[
     "grant.revoked",
     "grant.reuse_detected",
     "token.exchanged",
+    "companion.acted_as",
     "device.approved",
     "device.denied",
     "assertion.issued",

@@ -4,16 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from idp.domain.narrowing import Details
+
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """User × Client × scopes, remembered. id = digest of both ids."""
+    """User × Client × scopes, remembered. id = digest of both ids. details: to what the scopes were narrowed, empty for
+    all that they allow."""
 
     id: str
     user_id: str
     client_id: str
     scopes: tuple[str, ...]
     granted_at: float
+    details: Details = ()
     version: int = 0
 
 
@@ -23,9 +27,9 @@ class Grant:
 
     user_id is None for client_credentials. claims: the `claims` parameter of the request (OIDC Core 5.5) as far as it was
     understood. confirmation: the key that refresh tokens are bound to (`jkt` RFC 9449, `x5t#S256` RFC 8705); while it waits
-    in a code, the key that must be proved for it. actor: the `act` claim of its tokens (RFC 8693 4.1). sessionless: it came
-    from an assertion (RFC 7523), no browser is signed in; it ends by its own short life. way: the upstream that the person
-    came by, LOCAL for the password; empty in grants of older versions.
+    in a code, the key that must be proved for it. details: to what it is narrowed (RFC 9396). actor: the `act` claim of its
+    tokens (RFC 8693 4.1). sessionless: it came from an assertion (RFC 7523), no browser is signed in; it ends by its own
+    short life. way: the upstream that the person came by, LOCAL for the password; empty in grants of older versions.
     """
 
     id: str
@@ -46,6 +50,7 @@ class Grant:
     revoked_at: float | None = None
     sessionless: bool = False
     way: str = ""
+    details: Details = ()
     version: int = 0
 
     @property
@@ -138,6 +143,7 @@ class DeviceAuthorization:
     grant: Grant | None = None
     polled_at: float | None = None
     interval: float = 5.0
+    details: Details = ()
     confirmation: Mapping[str, str] = field(default_factory=dict)
     consumed_at: float | None = None
     version: int = 0

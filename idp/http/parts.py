@@ -12,6 +12,7 @@ from idp.services.allowed_apps import AllowedApps
 from idp.services.app_list import AppList, SpList
 from idp.services.break_glass import BreakGlassDoor
 from idp.services.change_links import LinkChanges
+from idp.services.companion_tokens import CompanionTokens
 from idp.services.decode_saml import DecodeSaml
 from idp.services.depart_upstream import Departures
 from idp.services.factors import Factors
@@ -140,6 +141,7 @@ class Relying:
     registration: Registration
     scopes: Scopes
     release: Release
+    companion_tokens: CompanionTokens
     metadata_watch: MetadataWatches
     upkeep: Upkeep
 

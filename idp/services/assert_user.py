@@ -10,6 +10,7 @@ from idp.base import ids
 from idp.base.clock import Clock
 from idp.base.errors import Refused
 from idp.domain.grant import Consent, Grant
+from idp.domain.narrowing import Details, narrowed
 from idp.domain.relying import Client
 from idp.domain.session import ACR_SINGLE, FED
 from idp.domain.upstream import FederatedLogin
@@ -51,13 +52,22 @@ class AssertUser:
         return user, logins[0].provider_id
 
     def grant(
-        self, client: Client, user: User, *, scopes: tuple[str, ...], audiences: tuple[str, ...], by: str, way: str
+        self,
+        client: Client,
+        user: User,
+        *,
+        scopes: tuple[str, ...],
+        audiences: tuple[str, ...],
+        by: str,
+        way: str,
+        details: Details = (),
     ) -> Issued:
         """One durable write. It lives as long as its access token, and there is no refresh token (RFC 7521 4.1).
 
-        Raises Refused(invalid_grant | invalid_scope | invalid_target).
+        Raises Refused(invalid_grant | invalid_scope | invalid_target | invalid_authorization_details).
         """
-        kept = narrowed_scopes(scopes, self._allowed(client, user))
+        allowed, consented = self._allowed(client, user)
+        kept, limits = narrowed_scopes(scopes, allowed), narrowed(details, consented)
         chosen = narrowed_audiences(audiences, client.audiences)
         if not kept:
             raise Refused("invalid_scope", "This app may have no scope here.")
@@ -74,20 +84,22 @@ class AssertUser:
             amr=(FED,),
             sessionless=True,
             way=way,
+            details=limits,
         )
         event = self._audit.event(
             "grant.issued", actor=user.id, subject=client.id, grant=grant.id, scopes=" ".join(kept), by=by[:200]
         )
         self._repo.insert_all(event, grant)
         self._audit.stored(event)
-        return Issued(grant, user, kept, chosen, None)
+        return Issued(grant, user, kept, chosen, None, limits)
 
-    def _allowed(self, client: Client, user: User) -> tuple[str, ...]:
-        """What the person has allowed the app before; all it is registered for where nobody is asked. Nothing lasting."""
+    def _allowed(self, client: Client, user: User) -> tuple[tuple[str, ...], Details]:
+        """What the person has allowed the app before, and to what that is narrowed; all it is registered for where nobody is
+        asked. Nothing lasting."""
         mine = tuple(scope for scope in client.scopes if scope != "offline_access")
         if client.consent == "skip":
-            return mine
+            return mine, ()
         consent = self._repo.get(Consent, consent_id(user.id, client.id))
         if consent is None:
             raise invalid_grant("the person has never allowed this app anything")
-        return tuple(scope for scope in mine if scope in consent.scopes)
+        return tuple(scope for scope in mine if scope in consent.scopes), consent.details

@@ -12,6 +12,7 @@ from idp.base.clock import Clock
 from idp.base.errors import Refused
 from idp.domain.attempt import Facts, FrontDoor, LoginAttempt, Proof, Step, Wants, effective_proof, next_step
 from idp.domain.grant import Consent
+from idp.domain.narrowing import Details
 from idp.domain.policy import SecondFactorPolicy
 from idp.domain.session import Session
 from idp.domain.upstream import FederatedLogin
@@ -110,12 +111,13 @@ class Attempts:
         if proof is not None and user is not None and proof is attempt.proof and not self._stands(proof, user):
             proof = user = None
         consented: frozenset[str] = frozenset()
+        narrowed: Details = ()
         if user is not None and attempt.wants.scopes:
             consent = self._repo.get(Consent, consent_id(user.id, attempt.app_id))
-            consented = frozenset(consent.scopes) if consent else consented
+            consented, narrowed = (frozenset(consent.scopes), consent.details) if consent else (consented, narrowed)
         # A session that has proved a second factor needs no look at the factors: the fast way of every single sign-on.
         has_factor = user is not None and (proof is None or proof.factor_at is None) and self._factors.has(user.id)
-        facts = Facts(user, has_factor, consented, self._policy)
+        facts = Facts(user, has_factor, consented, self._policy, narrowed)
         return Decision(next_step(attempt, proof, facts), proof, user)
 
     def second_factor_needed(self, user: User, *, by_app: bool) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from idp.base import ids
-from idp.base.claims import ACCESS_TOKEN_TYPE, CLIENT_ID, GRANT, SCOPE
+from idp.base.claims import ACCESS_TOKEN_TYPE, AUTHORIZATION_DETAILS, CLIENT_ID, GRANT, SCOPE
 from idp.base.clock import Clock
 from idp.base.errors import Refused
 from idp.crypto import tokens
@@ -140,6 +140,8 @@ class CheckToken:
             answer["cnf"] = dict(grant.confirmation)
         if grant.actor:
             answer["act"] = dict(grant.actor)
+        if grant.details:
+            answer[AUTHORIZATION_DETAILS] = list(grant.details)
         return answer
 
     # ---------------------------------------------------------------- revocation

@@ -14,6 +14,7 @@ from idp.base.errors import Refused
 from idp.base.sections import Oidc
 from idp.domain.device_code import CODE_LENGTH, INTERVAL_SECONDS, LETTERS, LONGEST_INTERVAL, canonical, polled_too_soon
 from idp.domain.grant import DeviceAuthorization
+from idp.domain.narrowing import Details, narrowed
 from idp.domain.relying import Client
 from idp.domain.session import Session
 from idp.domain.user import User
@@ -65,6 +66,7 @@ class DeviceFlow:
         scopes: tuple[str, ...],
         audiences: tuple[str, ...],
         confirmation: Mapping[str, str] | None = None,
+        details: Details = (),
     ) -> tuple[str, DeviceAuthorization]:
         """A device code, for the device alone, and what belongs to it. confirmation: the key that polling must prove."""
         now = self._clock()
@@ -82,6 +84,7 @@ class DeviceFlow:
                 expires_at=now + self._settings.device_code_seconds + REMEMBER_CODE_SECONDS,
                 interval=INTERVAL_SECONDS,
                 confirmation=dict(confirmation or {}),
+                details=details,
             )
             try:
                 self._repo.insert(begun)
@@ -129,7 +132,9 @@ class DeviceFlow:
         """From now on the device gets its tokens. Raises Refused(device_not_waiting)."""
         while True:
             waiting = self.waiting(id)
-            allowed = Allowed(waiting.scopes, waiting.audiences, confirmation=waiting.confirmation)
+            allowed = Allowed(
+                waiting.scopes, waiting.audiences, confirmation=waiting.confirmation, details=waiting.details
+            )
             grant = self._issue.drawn_up(client, user, session, allowed, wait=waiting.ends_at - self._clock())
             if self._repo.replace_if(replace(waiting, state="approved", grant=grant)) is not None:
                 break  # else the device polled in between
@@ -156,10 +161,12 @@ class DeviceFlow:
         *,
         audiences: tuple[str, ...] = (),
         confirmation: Mapping[str, str] | None = None,
+        details: Details = (),
     ) -> Issued:
         """What was approved, for exactly one caller (RFC 8628 3.4, 3.5).
 
-        Raises Refused(authorization_pending | slow_down | access_denied | expired_token | invalid_grant | invalid_target).
+        Raises Refused(authorization_pending | slow_down | access_denied | expired_token | invalid_grant | invalid_target |
+        invalid_authorization_details).
         """
         found = self._repo.get(DeviceAuthorization, ids.digest(device_code))
         if found is None or found.client_id != client.id:
@@ -175,8 +182,9 @@ class DeviceFlow:
             raise self._not_yet(found)
         grant = as_registered(client, found.grant)
         chosen = narrowed_audiences(audiences, grant.audiences)
+        kept = narrowed(details, grant.details)
         user = self._issue.good_for(client, grant)
-        return self._issue.collected(found, client, grant, user, chosen, confirmation)
+        return self._issue.collected(found, client, grant, user, chosen, confirmation, kept)
 
     def _not_yet(self, found: DeviceAuthorization) -> Refused:
         """Each poll is remembered; who comes too soon waits five seconds longer from then on (RFC 8628 3.5)."""

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from idp.base.claims import CLIENT_ID, GRANT
+from idp.base.claims import AUTHORIZATION_DETAILS, CLIENT_ID, GRANT
 from idp.base.clock import Clock
 from idp.base.errors import Refused
 from idp.domain.grant import Grant
+from idp.domain.narrowing import Details, narrowed
 from idp.domain.relying import Client
 from idp.domain.session import had_second_factor
 from idp.domain.user import User
@@ -43,12 +44,13 @@ class Exchange:
     scopes: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     confirmation: Mapping[str, str] = field(default_factory=dict)
+    details: Details = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A good subject token. audiences: those that the new token may have at most. bound: its `cnf`. own: it was issued to
-    the app that exchanges it."""
+    the app that exchanges it. details: to what it is narrowed."""
 
     grant: Grant
     user: User
@@ -58,6 +60,7 @@ class Subject:
     own: bool
     bound: Mapping[str, str] = field(default_factory=dict)
     actor: Mapping[str, Any] = field(default_factory=dict)
+    details: Details = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +96,12 @@ class ExchangeToken:
         self._read_id_token = read_id_token
 
     def exchange(self, asked: Exchange) -> Exchanged:
-        """Raises Refused(invalid_request | invalid_scope | invalid_target): RFC 8693 2.2.2."""
+        """Raises Refused(invalid_request | invalid_scope | invalid_target | invalid_authorization_details): RFC 8693 2.2.2."""
         subject = self._subject(asked)
         _key_is_proved(asked, subject)
         scopes = _scopes(asked, subject)
         audiences = narrowed_audiences(asked.targets, subject.audiences)
+        details = narrowed(asked.details, subject.details, handover=True)
         actor, ends = self._actor(asked, subject)
         self._audit.record(
             "token.exchanged",
@@ -108,7 +112,7 @@ class ExchangeToken:
             audiences=" ".join(audiences),
             acting=str(actor["sub"]) if actor else None,
         )
-        issued = Issued(replace(subject.grant, actor=actor), subject.user, scopes, audiences, None)
+        issued = Issued(replace(subject.grant, actor=actor), subject.user, scopes, audiences, None, details)
         return Exchanged(issued, max(1, math.floor(min(ends, subject.expires_at) - self._clock())))
 
     # ---------------------------------------------------------------- the subject
@@ -146,6 +150,7 @@ class ExchangeToken:
             own,
             access.claims.get("cnf", {}),
             access.claims.get("act", {}),
+            tuple(access.claims.get(AUTHORIZATION_DETAILS, ())),
         )
 
     def _of_id_token(self, client: Client, token: str) -> Subject:
@@ -157,7 +162,9 @@ class ExchangeToken:
             user = self._live.user_of(grant)
             if user is not None and self._subjects.names(client, str(claims["sub"]), user.id):
                 reach = tuple(one for one in client.audiences if one in grant.audiences)
-                return Subject(grant, user, grant.scopes, reach, float(claims["exp"]), True, grant.confirmation)
+                return Subject(
+                    grant, user, grant.scopes, reach, float(claims["exp"]), True, grant.confirmation, {}, grant.details
+                )
         raise unacceptable("subject_token", "the grant behind the ID token is revoked, or its session has ended")
 
     def _grants_behind(self, client: Client, claims: Claims) -> list[Grant]:

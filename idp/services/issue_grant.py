@@ -17,6 +17,7 @@ from idp.base.clock import Clock
 from idp.base.errors import Refused
 from idp.base.sections import Oidc
 from idp.domain.grant import AuthorizationCode, Consent, DeviceAuthorization, Grant, RefreshToken
+from idp.domain.narrowing import Details, narrowed
 from idp.domain.relying import Client
 from idp.domain.session import Session, had_second_factor
 from idp.domain.upstream import LOCAL
@@ -46,17 +47,19 @@ class Allowed:
     claims: Mapping[str, Any] = field(default_factory=dict)
     confirmation: Mapping[str, str] = field(default_factory=dict)
     acr: str | None = None
+    details: Details = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """From what tokens are made. scopes and audiences: those of this answer, at most those of the grant."""
+    """From what tokens are made. scopes, audiences and details: those of this answer, at most those of the grant."""
 
     grant: Grant
     user: User
     scopes: tuple[str, ...]
     audiences: tuple[str, ...]
     refresh_token: str | None = field(repr=False)
+    details: Details = ()
 
 
 class IssueGrant:
@@ -95,6 +98,7 @@ class IssueGrant:
             claims=allowed.claims,
             confirmation=allowed.confirmation,
             way=session.provider_id or LOCAL,
+            details=allowed.details,
         )
 
     def keep(self, record: object) -> None:
@@ -128,10 +132,11 @@ class IssueGrant:
         verifier: str | None,
         audiences: tuple[str, ...] = (),
         confirmation: Mapping[str, str] | None = None,
+        details: Details = (),
     ) -> Issued:
         """Exactly one caller gets it. Any attempt burns the code; a second use also revokes what the first one got.
 
-        Raises Refused(invalid_grant | invalid_target).
+        Raises Refused(invalid_grant | invalid_target | invalid_authorization_details).
         """
         found = self._repo.get(AuthorizationCode, ids.digest(code))
         if found is None or found.grant is None:
@@ -149,11 +154,12 @@ class IssueGrant:
             user = self.good_for(client, grant)
             grant = as_registered(client, grant)
             chosen = narrowed_audiences(audiences, grant.audiences)
+            kept = narrowed(details, grant.details)
         except Refused:
             if self._repo.consume(AuthorizationCode, found.id) is None:
                 raise self._reused(client, grant) from None
             raise
-        return self.collected(found, client, grant, user, chosen, confirmation)
+        return self.collected(found, client, grant, user, chosen, confirmation, kept)
 
     def collected(
         self,
@@ -163,6 +169,7 @@ class IssueGrant:
         user: User,
         audiences: tuple[str, ...],
         confirmation: Mapping[str, str] | None,
+        details: Details,
     ) -> Issued:
         """The grant that waits in a code, for the one caller who takes it: stored in one go with what belongs to it.
 
@@ -188,7 +195,7 @@ class IssueGrant:
         if self._taken_back(client, user):  # looked at once more: while nothing was stored there was nothing to end
             self._live.revoke(stored.id, "grant.revoked", actor=user.id, why="consent taken back")
             raise invalid_grant("the person has taken the consent back")
-        return Issued(stored, user, grant.scopes, audiences, token)
+        return Issued(stored, user, grant.scopes, audiences, token, details)
 
     def good_for(self, client: Client, grant: Grant) -> User:
         """Whose grant it is that waits in a code. Looked at again, as what revokes stored grants does not reach it there.

@@ -14,6 +14,7 @@ from idp.base import ids
 from idp.base.clock import Clock
 from idp.base.sections import Oidc
 from idp.domain.grant import Grant, RefreshToken
+from idp.domain.narrowing import Details, narrowed
 from idp.domain.profile import rules
 from idp.domain.relying import Client
 from idp.ports import Duplicate, Repository
@@ -50,10 +51,11 @@ class RefreshGrant:
         scopes: tuple[str, ...] = (),
         audiences: tuple[str, ...] = (),
         confirmation: Mapping[str, str] | None = None,
+        details: Details = (),
     ) -> Issued:
         """The successor of a refresh token: one comes into being, whoever asks how often. Empty scopes: those of the grant.
 
-        Raises Refused(invalid_grant | invalid_scope | invalid_target).
+        Raises Refused(invalid_grant | invalid_scope | invalid_target | invalid_authorization_details).
         """
         found = self._repo.get(RefreshToken, ids.digest(token))
         if found is None or found.client_id != client.id:
@@ -69,11 +71,12 @@ class RefreshGrant:
         left = as_registered(client, grant)
         kept = narrowed_scopes(scopes, left.scopes)
         chosen = narrowed_audiences(audiences, left.audiences)
+        limits = narrowed(details, left.details)
         if found.consumed_at is None:
             if not rules(client).rotate_refresh:
-                return Issued(grant, user, kept, chosen, token)
+                return Issued(grant, user, kept, chosen, token, limits)
             self._rotate(client, grant, found, successor)
-        return Issued(grant, user, kept, chosen, successor)
+        return Issued(grant, user, kept, chosen, successor, limits)
 
     def _successor(self, token: str) -> str:
         """43 characters that only who has our key can tell beforehand; nothing needs to be stored to say them again."""

@@ -7,10 +7,11 @@ protocols to the doors.
 from dataclasses import replace
 
 from idp.base import ids
+from idp.base.claims import API_SCOPES
 from idp.base.clock import Clock
 from idp.base.errors import Refused
 from idp.crypto.passwords import Passwords
-from idp.domain.attempt import LoginAttempt, Proof, Step, accepts, noted
+from idp.domain.attempt import LoginAttempt, Proof, Step, Wants, accepts, noted
 from idp.domain.grant import Consent
 from idp.domain.policy import SecondFactorPolicy
 from idp.domain.session import OTP, PWD, Session
@@ -152,12 +153,12 @@ class SignIn(WaitingLogins):
             before = self._repo.get(Consent, key)
             if before is None:
                 try:
-                    self._repo.insert(Consent(key, user.id, attempt.app_id, attempt.wants.scopes, now))
+                    wants = attempt.wants
+                    self._repo.insert(Consent(key, user.id, attempt.app_id, wants.scopes, now, wants.details))
                     return
                 except Duplicate:
                     continue
-            scopes = tuple(dict.fromkeys([*before.scopes, *attempt.wants.scopes]))
-            if self._repo.replace_if(replace(before, scopes=scopes, granted_at=now)) is not None:
+            if self._repo.replace_if(widened(before, attempt.wants, now)) is not None:
                 return
 
     def finish(
@@ -205,6 +206,15 @@ class SignIn(WaitingLogins):
     def _complete_but_for_consent(self, attempt: LoginAttempt, session: Session | None) -> bool:
         """Who has proved everything and then denies an app is signed in with us all the same."""
         return self.decide(replace(attempt, denied=False), session).step in (Step.CONSENT, Step.DONE)
+
+
+def widened(before: Consent, wants: Wants, now: float) -> Consent:
+    """What is remembered after a further answer. What was allowed within one narrowing is not allowed within another: of
+    the scopes that are narrowed only those of the last answer stay, and the person is asked again about the others."""
+    same = before.details == wants.details
+    kept = [scope for scope in before.scopes if same or scope not in API_SCOPES]
+    scopes = tuple(dict.fromkeys([*kept, *wants.scopes]))
+    return replace(before, scopes=scopes, granted_at=now, details=wants.details)
 
 
 def _why_refused(user: User | None, matches: bool) -> str:

@@ -1,11 +1,14 @@
 """May this app have this? Who asks, for what in words, and the exact values behind. Comes back to idp.web.flow."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, make_response, redirect
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response as AnyResponse
 
+from idp.base.claims import DETAIL_DOCUMENTS
 from idp.base.errors import Refused
 from idp.domain.attempt import Step
 from idp.http.browser import current_session
@@ -40,6 +43,7 @@ def consent_page(handle: str) -> AnyResponse:
             user_code=attempt.request.get("user_code"),
             person=user,
             scopes=[in_words(scope) for scope in attempt.wants.scopes],
+            limits=[_limit(detail) for detail in attempt.wants.details],
         )
     )
 
@@ -53,6 +57,15 @@ def answer_consent(handle: str) -> AnyResponse:
         raise Refused("bad_request", "The answer was neither yes nor no.", reason="answer is neither allow nor deny")
     parts().sign_in.answer_consent(attempt, current_session(), allow=answer == "allow")
     return redirect(f"/flow/{handle}", 303)
+
+
+def _limit(detail: Mapping[str, Any]) -> Markup:
+    """A narrowing in words. Its names are the app's: escaped where they are shown."""
+    rights = ", ".join(str(text(f"narrowed.{right}")) for right in detail["rights"])
+    if detail["type"] == DETAIL_DOCUMENTS:
+        return text("narrowed.documents", names=", ".join(detail["collections"]), rights=rights)
+    names, priority = ", ".join(detail["queues"]), detail["max_priority"]
+    return text("narrowed.queues", names=names, rights=rights, priority=priority)
 
 
 def in_words(scope: str) -> ScopeInWords:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from idp.base.errors import Refused
 from idp.domain.grant import PushedRequest
+from idp.domain.narrowing import Details
 from idp.domain.profile import Rules, rules
 from idp.domain.relying import Client
 from idp.protocols.oidc.claims_request import Claims
@@ -48,6 +49,7 @@ class Asking:
     acr: tuple[str, ...] = ()
     acr_wished: tuple[str, ...] = ()
     subjects: tuple[str, ...] | None = None
+    details: Details = ()
 
     def refused(self, code: str, message: str, *, reason: str = "") -> Refused:
         if self.reply is None or self.pusher is not None:

@@ -113,6 +113,7 @@ def wants(asking: Asking, *, force: bool) -> Wants:
         login_hint=(params.get("login_hint") or "")[:320] or None,
         language=fitting(params.words("ui_locales")) if "ui_locales" in params else None,
         upstreams=client.upstreams,
+        details=asking.details,
     )
 
 
@@ -193,6 +194,7 @@ def _remembered(asking: Asking, reply: Reply) -> dict[str, Any]:
         "pushed": pushed.id if pushed is not None else None,
         "subjects": asking.subjects,
         "acr": asking.acr,
+        "details": asking.details,
     }
 
 
@@ -220,6 +222,7 @@ def _granted(
         request.get("claims") or {},
         {"jkt": request["key"]} if request.get("key") else {},
         acr,
+        tuple(request.get("details") or ()),
     )
     code, state = door.issue.issue_code(client, user, session, allowed), browser_state(door.parts, session)
     door.parts.sessions.used_by(session, client.id)

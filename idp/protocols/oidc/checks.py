@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 
 from idp.base.errors import Refused
+from idp.domain.narrowing import PARAMETER, parse, without_handover
 from idp.domain.session import ACR_MFA, ACR_SINGLE
 from idp.protocols.oidc import claims_request
 from idp.protocols.oidc.asking import (
@@ -121,6 +122,17 @@ def resources_allowed(asking: Asking) -> None:
     asking.audiences = asked or asking.client.audiences
 
 
+def details_readable(asking: Asking) -> None:
+    """RFC 9396 5: to what the tokens are narrowed."""
+    given = asking.params.get(PARAMETER)
+    if given is None:
+        return
+    try:
+        asking.details = without_handover(parse(given))
+    except Refused as refused:
+        raise asking.of(refused) from None
+
+
 def prompt_consistent(asking: Asking) -> None:
     prompt = frozenset(asking.params.words("prompt"))
     if prompt - PROMPTS:
@@ -198,6 +210,7 @@ CHECKS: tuple[Callable[[Asking], None], ...] = (
     nonce_bounded,
     scopes_allowed,
     resources_allowed,
+    details_readable,
     prompt_consistent,
     max_age_is_a_number,
     claims_readable,

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from idp.base.errors import Refused
 from idp.domain.device_code import shown
 from idp.domain.metadata import DEVICE
+from idp.domain.narrowing import PARAMETER, parse, without_handover
 from idp.domain.relying import Client
 from idp.http.machine import Asked, Told, told_json
 from idp.protocols.oidc.client_auth import authenticate
@@ -25,7 +26,8 @@ def device_authorization(door: Door, asked: Asked) -> Told:
     audiences = narrowed_audiences(params.every("resource"), client.audiences)
     # A proof is not needed yet; who gives one binds the device code to that key.
     bound = confirmation(door, asked, client) if "dpop" in asked.headers else {}
-    code, begun = door.device.begin(client, scopes, audiences, bound)
+    details = without_handover(parse(params[PARAMETER])) if PARAMETER in params else ()
+    code, begun = door.device.begin(client, scopes, audiences, bound, details)
     page, user_code = door.parts.installation.issuer + PAGE, shown(begun.user_code)
     return told_json(
         {

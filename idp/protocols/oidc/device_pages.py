@@ -93,6 +93,7 @@ def _begun(door_: Door, waiting: DeviceAuthorization) -> str:
             scopes=waiting.scopes,
             force_consent=True,
             upstreams=client.upstreams,
+            details=waiting.details,
         ),
     )
     # For the browser in which the code was typed: nobody is sent straight to the question, past what the form says.

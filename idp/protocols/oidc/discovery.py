@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from idp.base import mtls
+from idp.base.claims import DETAIL_TYPES
 from idp.base.config import Settings
 from idp.base.jws import ASYMMETRIC, HMAC
 from idp.crypto.algs import ALG_NAMES
@@ -96,6 +97,7 @@ def _document(issuer: str, scopes: tuple[str, ...], claims: tuple[str, ...], off
             *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash"),
             *claims,
         ],
+        "authorization_details_types_supported": list(DETAIL_TYPES),
         "claims_parameter_supported": True,
         "request_parameter_supported": True,
         "request_uri_parameter_supported": True,

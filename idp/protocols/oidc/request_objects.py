@@ -19,6 +19,7 @@ from idp.base.errors import Refused
 from idp.base.jws import ASYMMETRIC, Opened, Unreadable, base64url, opened, same_alg, signed_by
 from idp.base.net import NetPolicy, Unreachable, fetch, is_loopback_url
 from idp.base.places import Places
+from idp.domain.narrowing import PARAMETER
 from idp.domain.profile import Rules, rules
 from idp.domain.relying import Client
 from idp.protocols.oidc.client_keys import ClientKeys
@@ -35,6 +36,7 @@ PARAMETERS = frozenset(
         *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "resource"),
         *("code_challenge", "code_challenge_method", "dpop_jkt", "prompt", "max_age", "display", "ui_locales"),
         *("login_hint", "id_token_hint", "acr_values", "claims", "registration", "request", "request_uri"),
+        PARAMETER,
     }
 )
 _HASH = re.compile(r"[A-Za-z0-9_-]{43}\Z")
@@ -191,7 +193,7 @@ def _texts(name: str, value: object) -> list[str]:
         return [value]
     if name == "max_age" and isinstance(value, int) and not isinstance(value, bool):
         return [str(value) if abs(value) < 2**53 else "too large"]
-    if name == "claims" and isinstance(value, dict):
+    if (name == "claims" and isinstance(value, dict)) or (name == PARAMETER and isinstance(value, list)):
         return [json.dumps(value, separators=(",", ":"))]
     if name == "resource" and isinstance(value, list) and all(isinstance(one, str) for one in value):
         return value

@@ -19,6 +19,7 @@ from idp.crypto.algs import half_hash
 from idp.crypto.jwe import DEFAULT_ENC, encrypt
 from idp.crypto.keys import KeyRing
 from idp.domain.grant import OpaqueToken
+from idp.domain.narrowing import PARAMETER, Details
 from idp.domain.relying import Client
 from idp.services.check_token import OPAQUE_PREFIX
 from idp.services.issue_grant import Issued
@@ -76,6 +77,7 @@ class TokenMaker:
         who |= {GRANT: grant.id, **_sign_in(issued)}
         if grant.actor:
             who["act"] = dict(grant.actor)  # RFC 8693 4.1
+        who |= _narrowed(issued.details)
         bound = grant.confirmation if confirmation is None else confirmation
         return self._access(client, issued.scopes, issued.audiences, life, who, bound)
 
@@ -86,9 +88,12 @@ class TokenMaker:
         audiences: tuple[str, ...],
         seconds: int,
         confirmation: Confirmation | None = None,
+        details: Details = (),
     ) -> AccessToken:
         """The app acts for itself: sub is the client (RFC 9068 2.2). No grant is stored: it is revoked on its own."""
-        return self._access(client, scopes, audiences, seconds, {"sub": client.id}, confirmation or {})
+        return self._access(
+            client, scopes, audiences, seconds, {"sub": client.id, **_narrowed(details)}, confirmation or {}
+        )
 
     def _access(
         self,
@@ -174,6 +179,11 @@ class TokenMaker:
                 reason=f"client {client.id}: no key for {alg} in its jwks or jwks_uri",
             )
         return encrypt(payload, key, alg, enc or DEFAULT_ENC, cty=cty)  # type: ignore[arg-type]
+
+
+def _narrowed(details: Details) -> Claims:
+    """RFC 9396 9.1."""
+    return {PARAMETER: list(details)} if details else {}
 
 
 def _sign_in(issued: Issued) -> Claims:

@@ -2,6 +2,7 @@
 
 from idp.base.errors import Refused
 from idp.domain.claims import IDENTITY_SCOPES
+from idp.domain.narrowing import without_handover
 from idp.protocols.oidc.grants.answers import Answer, Answers, TokenRequest
 from idp.services.issue_grant import narrowed_audiences
 
@@ -22,4 +23,4 @@ class ClientCredentialsGrant:
         # Scopes about a person mean nothing here; the answer says which scopes there are.
         scopes = tuple(scope for scope in asked or client.scopes if scope not in IDENTITY_SCOPES)
         audiences = narrowed_audiences(request.params.every("resource"), client.audiences)
-        return self._answers.for_app(request, scopes, audiences)
+        return self._answers.for_app(request, scopes, audiences, without_handover(request.details))

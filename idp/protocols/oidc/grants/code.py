@@ -24,6 +24,7 @@ class AuthorizationCodeGrant:
             verifier=params.get("code_verifier"),
             audiences=params.every("resource"),
             confirmation=request.confirmation,
+            details=request.details,
         )
         return self._answers.for_person(request, issued, nonce=issued.grant.nonce)
 
@@ -43,6 +44,7 @@ class RefreshTokenGrant:
             scopes=params.words("scope"),
             audiences=params.every("resource"),
             confirmation=request.confirmation,
+            details=request.details,
         )
         # No nonce: it belongs to the one authentication request (OIDC Core 12.2).
         return self._answers.for_person(request, issued)

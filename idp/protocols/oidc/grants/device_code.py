@@ -18,5 +18,6 @@ class DeviceCodeGrant:
             params.required("device_code"),
             audiences=params.every("resource"),
             confirmation=request.confirmation,
+            details=request.details,
         )
         return self._answers.for_person(request, issued)

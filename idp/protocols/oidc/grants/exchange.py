@@ -31,6 +31,7 @@ class TokenExchangeGrant:
                 scopes=params.words("scope"),
                 targets=(*params.every("resource"), *params.every("audience")),
                 confirmation=request.confirmation,
+                details=request.details,
             )
         )
         seconds = min(self._issue.access_seconds(client), exchanged.seconds)

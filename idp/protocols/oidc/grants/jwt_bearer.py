@@ -63,7 +63,13 @@ class JwtBearerGrant:
         if not self._once.first("assertion", trusted.issuer, jti, good_until(claims, self._clock()) + 1):
             raise invalid_grant("the assertion was used before")
         issued = self._people.grant(
-            client, user, scopes=params.words("scope"), audiences=params.every("resource"), by=trusted.issuer, way=way
+            client,
+            user,
+            scopes=params.words("scope"),
+            audiences=params.every("resource"),
+            by=trusted.issuer,
+            way=way,
+            details=request.details,
         )
         _, answer = self._answers.access_for_person(request, issued, self._issue.access_seconds(client))
         return answer
