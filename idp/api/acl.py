@@ -10,11 +10,14 @@ from typing import Literal, Protocol
 
 Kind = Literal["user", "role", "client", "everyone"]
 Effect = Literal["allow", "deny"]
-DocumentRight = Literal["read", "update", "delete", "share"]
+DocumentRight = Literal["read", "update", "delete", "share", "unseal"]
+CollectionRight = Literal["insert", "manage"]
 QueueRight = Literal["publish", "consume", "manage"]
 
-DOCUMENT_RIGHTS: tuple[DocumentRight, ...] = ("read", "update", "delete", "share")
+DOCUMENT_RIGHTS: tuple[DocumentRight, ...] = ("read", "update", "delete", "share", "unseal")
+COLLECTION_RIGHTS: tuple[CollectionRight, ...] = ("insert", "manage")
 QUEUE_RIGHTS: tuple[QueueRight, ...] = ("publish", "consume", "manage")
+HIGHEST = 9  # priority of a message
 
 
 class Holder(Protocol):
@@ -30,12 +33,13 @@ class Holder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of an ACL. `id` is empty for everyone."""
+    """One line of an ACL. `id` is empty for everyone. max_priority: of messages that an entry for publishing allows."""
 
     kind: str
     id: str
     rights: tuple[str, ...]
     effect: str = "allow"
+    max_priority: int = HIGHEST
 
 
 Acl = tuple[Entry, ...]
@@ -47,6 +51,14 @@ def may(caller: Holder, right: str, acl: Acl | None) -> bool:
         return True
     matching = [e for e in acl or () if right in e.rights and (e.kind, e.id) in caller.principals]
     return bool(matching) and all(e.effect == "allow" for e in matching)
+
+
+def highest_priority(caller: Holder, acl: Acl | None) -> int:
+    """Of the messages that somebody who may publish may send."""
+    if caller.is_administrator:
+        return HIGHEST
+    matching = [e for e in acl or () if "publish" in e.rights and (e.kind, e.id) in caller.principals]
+    return max((e.max_priority for e in matching), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +98,11 @@ def owned_by(principal: tuple[str, str], rights: Iterable[str]) -> Acl:
 def to_json(acl: Acl | None) -> list[dict[str, object]] | None:
     if acl is None:
         return None
-    return [{"kind": e.kind, "id": e.id, "rights": list(e.rights), "effect": e.effect} for e in acl]
+    return [
+        {"kind": e.kind, "id": e.id, "rights": list(e.rights), "effect": e.effect}
+        | ({} if e.max_priority == HIGHEST else {"max_priority": e.max_priority})
+        for e in acl
+    ]
 
 
 def from_json(entries: Sequence[Mapping[str, object]] | None) -> Acl | None:
@@ -94,6 +110,12 @@ def from_json(entries: Sequence[Mapping[str, object]] | None) -> Acl | None:
     if entries is None:
         return None
     return tuple(
-        Entry(str(e["kind"]), str(e["id"]), tuple(str(r) for r in e["rights"]), str(e["effect"]))  # type: ignore[attr-defined]
+        Entry(
+            str(e["kind"]),
+            str(e["id"]),
+            tuple(str(r) for r in e["rights"]),  # type: ignore[attr-defined]
+            str(e["effect"]),
+            int(e.get("max_priority", HIGHEST)),  # type: ignore[call-overload]
+        )
         for e in entries
     )

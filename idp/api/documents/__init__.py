@@ -1,0 +1,1 @@
+"""What callers do with documents: rights, versions, history, collections, sealed fields."""

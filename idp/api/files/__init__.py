@@ -1,0 +1,1 @@
+"""Files: bytes in chunks, and a document for each that says whose they are."""
