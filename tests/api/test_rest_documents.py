@@ -129,7 +129,7 @@ def test_the_acl_and_system_fields_cannot_be_reached_by_data_or_updates(companio
         assert refusal(companion.call("PATCH", path, ada, {"update": {"$set": {name: 1}}})) == (400, "reserved_field")
     assert refusal(companion.call("PATCH", path, ada, {"update": {"$rename": {"a": "_acl"}}})) == (
         400,
-        "unknown_operator",
+        "reserved_field",
     )
     assert refusal(companion.call("POST", "/documents/notes/query", ada, {"filter": {"_acl": None}})) == (
         400,
@@ -232,7 +232,8 @@ def test_pages_give_every_document_once(companion: Companion, sort: dict[str, in
 def test_a_page_of_large_documents_ends_early_and_the_next_one_goes_on(
     companion: Companion, monkeypatch: pytest.MonkeyPatch, sort: dict[str, int]
 ) -> None:
-    monkeypatch.setattr("idp.api.document_store.contract.PAGE_BYTES", 10_000)
+    for module in ("contract", "sqlite_search"):
+        monkeypatch.setattr(f"idp.api.document_store.{module}.PAGE_BYTES", 10_000)
     ada = companion.as_user()
     for number in range(7):
         companion.insert(ada, {"n": number, "text": "x" * 4_000})
@@ -281,7 +282,7 @@ def test_cursors_outlive_a_restart(start: Callable[..., Companion]) -> None:
 def test_a_deep_position_is_refused_loudly_instead_of_leaving_documents_out(
     companion: Companion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("idp.api.documents.MAX_SKIP", 2)
+    monkeypatch.setattr("idp.api.documents.reading.MAX_SKIP", 2)
     ada = companion.as_user()
     for number in range(5):
         companion.insert(ada, {"n": number})
@@ -317,3 +318,82 @@ def test_a_document_can_grow_to_its_limit_and_not_beyond(companion: Companion) -
     answer = companion.call("PATCH", path, ada, {"update": {"$set": {"b": "y" * 200_000}}})
     assert refusal(answer) == (413, "document_too_large")
     assert answer.json["limit"] == 1_000_000
+
+
+def test_versions_collections_and_roles_have_their_own_addresses(companion: Companion) -> None:
+    root, ada = companion.as_admin(), companion.as_user()
+    index = {"name": "by_key", "fields": {"key": 1}, "unique": True}
+    rules = [allow("everyone", "", "insert")]
+    declared = companion.call("PUT", "/collections/notes", root, {"acl": rules, "indexes": [index]})
+    assert (declared.status_code, declared.json["indexes"]) == (200, [index])
+    assert companion.call("GET", "/collections", root).json["collections"] == [declared.json]
+    upsert = {"match": {"key": "k"}, "update": {"$inc": {"n": 1}}}
+    first, second = (companion.call("POST", "/documents/notes/upsert", ada, upsert) for _ in range(2))
+    assert [(a.json["created"], a.headers["ETag"]) for a in (first, second)] == [(True, '"1"'), (False, '"2"')]
+
+    path = f"/documents/notes/{first.json['id']}"
+    assert companion.call("GET", path + "/versions/1", ada).json["data"] == {"key": "k", "n": 1}
+    for number in ("0", "-1", "x", "1.0", "9" * 30, "٣"):
+        assert refusal(companion.call("GET", f"{path}/versions/{number}", ada)) == (400, "invalid_request")
+    assert refusal(companion.call("GET", path + "/versions/3", ada)) == (404, "unknown_version")
+    at_one = {"If-Match": '"1"'}
+    assert refusal(companion.call("POST", path + "/versions/1/restore", ada, headers=at_one)) == (
+        412,
+        "version_conflict",
+    )
+    restored = companion.call("POST", path + "/versions/1/restore", ada, headers={"If-Match": second.headers["ETag"]})
+    assert (restored.status_code, restored.headers["ETag"]) == (200, '"3"')
+    assert [v["action"] for v in companion.call("POST", path + "/history", ada).json["versions"]] == [
+        "restore",
+        "update",
+        "insert",
+    ]
+
+    crew = companion.call("PUT", "/roles/crew", root, {"members": [{"kind": "user", "id": "usr_bob"}]})
+    assert companion.call("GET", "/roles", root).json["roles"] == [crew.json]
+    companion.call("PUT", path + "/acl", ada, {"acl": [ADA_ALL, allow("role", "crew", "read")]})
+    assert companion.find(companion.as_user("bob")) != []
+    assert companion.call("DELETE", "/roles/crew", root).status_code == 204
+    assert companion.find(companion.as_user("bob")) == []
+    assert companion.call("DELETE", "/collections/notes", root).status_code == 204
+    assert refusal(companion.call("GET", path, ada)) == (404, "unknown_document")
+
+
+def test_many_changes_are_one_request_and_one_refusal_names_the_change(companion: Companion) -> None:
+    ada = companion.as_user()
+    id = companion.insert(ada, {"n": 1})
+    changes = [{"insert": {"data": {"n": 2}}}, {"update": {"id": id, "update": {"$inc": {"n": 5}}, "version": 2}}]
+    answer = companion.call("POST", "/documents/notes/bulk", ada, {"changes": changes})
+    assert refusal(answer) == (412, "version_conflict")
+    assert (answer.json["index"], answer.json["version"]) == (1, 1)
+    assert [document["data"] for document in companion.find(ada)] == [{"n": 1}]
+    many = companion.call("POST", "/documents/notes/many", ada, {"documents": [{"data": {}}] * 3})
+    assert (many.status_code, len(many.json["documents"])) == (201, 3)
+    assert companion.call("POST", "/documents/notes/count", ada).json == {"count": 4, "more": False}
+    assert companion.call("POST", "/documents/notes/count", ada, {"at_most": 3}).json == {"count": 3, "more": True}
+
+
+def test_too_many_values_or_results_are_refused_loudly(companion: Companion, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("idp.api.documents.reading.MAX_RESULTS", 2)
+    ada = companion.as_user()
+    for number in range(3):
+        companion.insert(ada, {"n": number})
+    distinct = {"field": "n"}
+    assert refusal(companion.call("POST", "/documents/notes/distinct", ada, distinct)) == (400, "too_many_results")
+    pipeline: dict[str, Any] = {"pipeline": [{"$match": {}}]}
+    assert refusal(companion.call("POST", "/documents/notes/aggregate", ada, pipeline)) == (400, "too_many_results")
+    distinct["filter"] = {"n": {"$gt": 0}}  # type: ignore[assignment]
+    assert companion.call("POST", "/documents/notes/distinct", ada, distinct).json == {"values": [1, 2]}
+    pipeline["pipeline"].append({"$limit": 2})
+    assert len(companion.call("POST", "/documents/notes/aggregate", ada, pipeline).json["results"]) == 2
+
+
+@pytest.mark.parametrize(
+    "stage", ["$lookup", "$graphLookup", "$unionWith", "$out", "$merge", "$geoNear", "$collStats", "$currentOp"]
+)
+def test_a_stage_that_reaches_beyond_the_collection_is_refused_by_name(companion: Companion, stage: str) -> None:
+    inside = {"$facet": {"a": [{stage: {"from": "users"}}]}}
+    for pipeline in ([{stage: {"from": "users"}}], [{"$match": {}}, {stage: "users"}], [inside]):
+        answer = companion.call("POST", "/documents/notes/aggregate", companion.as_admin(), {"pipeline": pipeline})
+        assert refusal(answer) == (400, "unknown_operator")
+        assert answer.json["operator"] == stage

@@ -5,12 +5,15 @@ It never touches a broker that is installed as a service.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import pika
+from pika.exceptions import AMQPError
 
 from tests.support.needs import RABBITMQ, need
 from tests.support.ports import free_port
-from tests.support.running import Running
+from tests.support.running import Running, until
 
 CONFIG = """\
 listeners.tcp.local = 127.0.0.1:{port}
@@ -42,7 +45,17 @@ def node(folder: Path, port: int | None = None) -> Iterator[tuple[Running, str]]
         mapper.wait_port(mapper_port)
         with Running("rabbitmq", [program], log=folder / "rabbitmq.log", env=env, cwd=folder) as server:
             server.wait_port(port, seconds=90)
-            yield server, f"amqp://guest:guest@127.0.0.1:{port}/%2F"
+            url = f"amqp://guest:guest@127.0.0.1:{port}/%2F"
+            until(lambda: _answers(url), "RabbitMQ lets somebody in", seconds=60)
+            yield server, url
+
+
+def _answers(url: str) -> bool:
+    """The port is open before the node is ready for anybody."""
+    with suppress(AMQPError, OSError):
+        pika.BlockingConnection(pika.URLParameters(url)).close()
+        return True
+    return False
 
 
 def _environment(folder: Path, port: int, mapper_port: int) -> dict[str, str]:

@@ -1,183 +1,90 @@
-"""Owns queues on RabbitMQ: a family of ten quorum queues per queue, one for each priority, and one for dead letters.
+"""Owns the verbs of a broker on RabbitMQ, for any thread. What happens behind them is rabbitmq_link.py's."""
 
-Why a family, and what it costs: docs/decisions/0005-priorities-on-rabbitmq.md. The connection is rabbitmq_link.py's.
-"""
-
-from concurrent.futures import Future
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
-import pika
-from pika.exceptions import ChannelClosedByBroker, NackError, UnroutableError
-
-from idp.api.brokers.contract import MAX_TAKEN, Counts, Delivery, Envelope, Want, too_many_taken, worn_out
-from idp.api.brokers.rabbitmq_link import Held, Link, Owner, wait_for
-from idp.api.problems import unavailable
-from idp.api.times import timestamp
-from idp.base import ids
+from idp.api.brokers.contract import Counts, Delivery, Envelope, Hold, Want
+from idp.api.brokers.rabbitmq_connection import Connection, Owner
+from idp.api.brokers.rabbitmq_link import Link
+from idp.api.brokers.waiting import Listeners, Wake, take_waiting
 from idp.base.clock import Clock
-
-PRIORITIES = range(9, -1, -1)
-# Only a net below our own count of deliveries: newer brokers drop a message after 20 when nothing is said.
-DELIVERY_LIMIT = 1_000_000
-
-
-def _place(queue: str, priority: int) -> str:
-    return f"sheaf:{queue}:{priority}"  # a queue name holds no colon, so families cannot meet
-
-
-def _dead_place(queue: str) -> str:
-    return f"sheaf:{queue}:dead"
+from idp.base.errors import Refused
 
 
 class RabbitBroker:
     def __init__(self, url: str, clock: Clock) -> None:
         self._clock = clock
-        self._owner = Owner(url, self._settle_asked, self._end_leases)
+        self._listeners = Listeners()
+        self._owner: Owner[Link] = Owner(url, self._link)
 
     def declare(self, queue: str) -> None:
-        self._owner.call(lambda link: self._declare(link, queue))
+        self._owner.call(lambda link: link.places.look(queue))
 
-    def publish(self, queue: str, envelope: Envelope) -> None:
-        self._owner.call(lambda link: self._publish(link, queue, _place(queue, envelope.priority), envelope))
+    def delete(self, queue: str) -> None:
+        self._owner.call(lambda link: link.delete(queue))
+
+    def publish(self, messages: Sequence[tuple[str, Envelope]]) -> None:
+        self._owner.call(lambda link: link.publish(messages))
 
     def take(self, want: Want) -> Delivery | None:
-        return self._owner.call(lambda link: self._take(link, want))
+        return take_waiting(want, lambda want: self._owner.call(lambda link: link.take(want)), self.listen)
 
-    def ack(self, queue: str, receipt: str, holder: str) -> bool:
-        return self._settle({"queue": queue, "receipt": receipt, "holder": holder, "verb": "ack"})
+    def held(self, hold: Hold) -> Delivery | None:
+        found = self._settle(hold, "held")
+        return Delivery(Envelope(**found[0]), hold.receipt, found[1]) if found else None
 
-    def reject(self, queue: str, receipt: str, holder: str, dead_reason: str | None) -> bool:
-        verb = "requeue" if dead_reason is None else "bury"
-        question = {"queue": queue, "receipt": receipt, "holder": holder, "verb": verb, "reason": dead_reason}
-        return self._settle(question)
+    def renew(self, hold: Hold, lease_seconds: int) -> float | None:
+        found = self._settle(hold, "renew", lease_seconds)
+        return float(found) if found else None
+
+    def ack(self, hold: Hold) -> bool:
+        return bool(self._settle(hold, "ack"))
+
+    def requeue(self, hold: Hold, delay_seconds: float = 0.0) -> bool:
+        return bool(self._settle(hold, "requeue", delay_seconds))
+
+    def bury(self, hold: Hold, reason: str) -> bool:
+        return bool(self._settle(hold, "bury", reason))
+
+    def peek(self, queue: str, limit: int, dead: bool = False) -> Sequence[Envelope]:
+        return self._owner.call(lambda link: link.peek(queue, limit, dead))
+
+    def purge(self, queue: str, dead: bool = False) -> int:
+        return self._owner.call(lambda link: link.purge(queue, dead))
+
+    def redrive(self, queue: str, limit: int) -> int:
+        return self._owner.call(lambda link: link.redrive(queue, limit))
 
     def count(self, queue: str) -> Counts:
-        def job(link: Link) -> Counts:
-            self._declare(link, queue)
-            with link.connection.channel() as channel:
+        return self._owner.call(lambda link: link.count(queue))
 
-                def ready(place: str) -> int:
-                    return int(channel.queue_declare(place, passive=True).method.message_count)
+    def listen(self, queue: str, wake: Wake) -> Callable[[], None]:
+        self._listeners.add(queue, wake)
+        with suppress(Refused):  # when the broker is back, the new link listens to what is listened to
+            self._owner.call(lambda link: link.nodes.listen(queue))
 
-                return Counts(sum(ready(_place(queue, p)) for p in PRIORITIES), ready(_dead_place(queue)))
+        def stop() -> None:
+            if self._listeners.remove(queue, wake):
+                with suppress(Refused):
+                    self._owner.call(lambda link: link.nodes.unlisten(queue))
 
-        return self._owner.call(job)
+        return stop
 
     def ready(self) -> None:
-        self._owner.call(lambda link: None)
+        self._owner.call(lambda link: asyncio.sleep(0))
 
     def close(self) -> None:
         self._owner.close()
 
-    # From here on: in the owner thread.
-
-    def _declare(self, link: Link, queue: str) -> None:
-        if queue in link.declared:
-            return
-        arguments: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT}
-        channel = link.connection.channel()
-        try:
-            for place in (*(_place(queue, p) for p in PRIORITIES), _dead_place(queue)):
-                channel.queue_declare(place, durable=True, arguments=arguments)
-            channel.close()
-        except ChannelClosedByBroker as error:  # our own channel: what is held is not touched
-            raise unavailable("broker", f"declaring {queue!r} was refused: {error}") from error
-        link.declared.add(queue)
-
-    def _publish(self, link: Link, queue: str, place: str, envelope: Envelope) -> None:
-        """Returns when the broker has confirmed, which for a quorum queue means: a majority has it on disk."""
-        self._declare(link, queue)
-        properties = pika.BasicProperties(delivery_mode=2, content_type="application/json", message_id=envelope.id)
-        for attempt in (1, 2):
-            try:
-                link.publishes.basic_publish("", place, envelope.pack(), properties, mandatory=True)
-                return
-            except NackError as error:
-                raise unavailable("broker", "the broker did not take the message") from error
-            except UnroutableError as error:  # somebody deleted the queue on the broker
-                if attempt == 2:
-                    raise unavailable("broker", f"{place!r} cannot be made") from error
-                link.declared.discard(queue)
-                self._declare(link, queue)
-
-    def _take(self, link: Link, want: Want) -> Delivery | None:
-        self._declare(link, want.queue)
-        places = [_dead_place(want.queue)] if want.dead else [_place(want.queue, p) for p in PRIORITIES]
-        mine = sum(1 for h in link.held.values() if h.holder == want.holder and h.place in places)
-        if mine >= MAX_TAKEN:
-            raise too_many_taken()
-        for place in places:
-            while True:
-                method, properties, body = link.takes.basic_get(place)
-                if method is None:
-                    break
-                deliveries = int((properties.headers or {}).get("x-delivery-count", 0)) + 1
-                held = Held(
-                    method.delivery_tag, want.queue, place, want.holder, self._clock() + want.lease_seconds, body
-                )
-                delivery = self._deliver(link, want, held, deliveries)
-                if delivery:
-                    return delivery
-        return None
-
-    def _deliver(self, link: Link, want: Want, held: Held, deliveries: int) -> Delivery | None:
-        """None when it became a dead letter instead."""
-        try:
-            envelope = Envelope.unpack(held.body)
-        except (ValueError, TypeError, RecursionError):  # put there past this API
-            foreign = Envelope("foreign", held.body.decode(errors="replace"), 0, "", "", timestamp(self._clock()))
-            self._bury(link, held, foreign, "not a message of this API")
-            return None
-        if not want.dead and deliveries > want.max_deliveries:
-            self._bury(link, held, envelope, worn_out(want.max_deliveries))
-            return None
-        receipt = f"{link.node}.{ids.secret()}"
-        link.held[ids.digest(receipt)] = held
-        return Delivery(envelope, receipt, deliveries, held.until)
-
-    def _bury(self, link: Link, held: Held, envelope: Envelope, reason: str) -> None:
-        # First there, then no longer here: a crash in between leaves two copies, never none.
-        dead = envelope.dead(reason, timestamp(self._clock()))
-        self._publish(link, held.queue, _dead_place(held.queue), dead)
-        link.takes.basic_ack(held.tag)
-
-    def _settle(self, question: dict[str, Any]) -> bool:
+    def _settle(self, hold: Hold, verb: str, more: Any = None) -> Any:
         """Done here when this process holds the message, else by the process that the receipt names."""
-        node = str(question["receipt"]).partition(".")[0]
-        answer: Future[bool] = Future()
+        question = {**asdict(hold), "verb": verb, "more": more}
+        return self._owner.call(lambda link: link.settle(question))
 
-        def job(link: Link) -> None:
-            if node == link.node:
-                answer.set_result(self._settle_asked(link, question))
-            elif node.isascii() and node.isalnum():  # else its name may not fit AMQP, which would end the connection
-                link.ask_node(node, question, answer)
-            else:
-                answer.set_result(False)
-
-        self._owner.call(job)
-        return wait_for(answer)
-
-    def _settle_asked(self, link: Link, question: dict[str, Any]) -> bool:
-        key = ids.digest(question["receipt"])
-        held = link.held.get(key)
-        if (
-            held is None
-            or (held.queue, held.holder) != (question["queue"], question["holder"])
-            or held.until <= self._clock()
-        ):
-            return False
-        if question["verb"] == "requeue":
-            link.takes.basic_nack(held.tag, requeue=True)
-        elif question["verb"] == "bury":
-            self._bury(link, held, Envelope.unpack(held.body), question["reason"])
-        else:
-            link.takes.basic_ack(held.tag)
-        del link.held[key]
-        # An ack has no answer of its own; a round trip behind it proves that the broker has read it.
-        link.takes.basic_qos()
-        return True
-
-    def _end_leases(self, link: Link) -> None:
-        now = self._clock()
-        for key in [key for key, held in link.held.items() if held.until <= now]:
-            link.takes.basic_nack(link.held.pop(key).tag, requeue=True)
+    async def _link(self, connection: Connection) -> Link:
+        link = Link(connection, self._clock, self._listeners)
+        await link.open()
+        return link

@@ -1,219 +1,298 @@
-"""Owns the one connection to RabbitMQ of a process, and the thread that alone may touch it.
+"""Owns what a process does with its connection to RabbitMQ: take, settle, move, look after leases. Lives in the owner's loop.
 
-What is said on the connection is left to rabbitmq.py: it hands in jobs and waits for their results.
+What a queue is there is rabbitmq_places.py's, the connection rabbitmq_connection.py's, what processes say to one another
+rabbitmq_nodes.py's. Messages are held by the process that took them; a receipt names it.
 """
 
-import json
-import logging
-import threading
-import time
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
-from concurrent.futures import TimeoutError as Late
+import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import asdict, replace
+from typing import Any
 
-import pika
-from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPError, ConnectionWrongStateError, UnroutableError
+from pika.exceptions import AMQPError
 
-from idp.api.problems import unavailable
+from idp.api.brokers.contract import (
+    EXPIRED,
+    MAX_HELD_SECONDS,
+    MAX_TAKEN,
+    Counts,
+    Delivery,
+    Envelope,
+    Want,
+    too_many_taken,
+    worn_out,
+)
+from idp.api.brokers.rabbitmq_connection import Connection, Got
+from idp.api.brokers.rabbitmq_nodes import Nodes
+from idp.api.brokers.rabbitmq_places import PRIORITIES, WAITS, Desk, Held, Places, foreign, place
+from idp.api.brokers.waiting import Listeners
+from idp.api.times import timestamp
 from idp.base import ids
-from idp.base.errors import Misconfigured, Refused
-from idp.base.log import event
+from idp.base.clock import Clock
+from idp.base.errors import Refused
 
-logger = logging.getLogger("idp.api.rabbitmq")
-T = TypeVar("T")
-
-CALL_SECONDS = 8.0
-TICK_SECONDS = 0.5  # between two looks for leases that have ended
-NODE_PREFIX = "sheaf.node."
-REPLIES = "amq.rabbitmq.reply-to"  # RabbitMQ's direct reply-to: a reply queue that no one else can address
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A delivery that waits for ack or reject. place: the broker's queue; until: end of the lease, epoch seconds."""
-
-    tag: int
-    queue: str
-    place: str
-    holder: str
-    until: float
-    body: bytes
+TICK_SECONDS = 0.5  # between two looks for leases that have ended, delays that are over, bells that were not heard
+IDLE_SECONDS = 60.0  # after which a line for taking is closed: a connection has 2,047
+NODE_SECONDS = 1.0  # for another process to say how much it holds
+AT_ONCE = 100  # messages in one move
+LOOKS = 10  # for what was given back to be there again
 
 
 class Link:
-    """Connection, channels, and what is lost with them: the deliveries that are held. For the owner thread only."""
+    """Lost with its connection, and with it what is held: the broker gives that to others."""
 
-    def __init__(self, parameters: pika.URLParameters) -> None:
-        self.node = ids.secret().replace("-", "x").replace("_", "y")
-        self.connection = pika.BlockingConnection(parameters)
-        # Three channels: a fault on one must not return what is held on another.
-        self.takes: BlockingChannel = self.connection.channel()
-        self.publishes: BlockingChannel = self.connection.channel()
-        self.publishes.confirm_delivery()
-        self.control: BlockingChannel = self.connection.channel()
-        self.held: dict[str, Held] = {}
-        self.declared: set[str] = set()
-        self.asked: deque[tuple[str, str, bytes]] = deque()
-        self.waiting: dict[str, tuple[float, Future[bool]]] = {}
-        self.control.queue_declare(NODE_PREFIX + self.node, exclusive=True, auto_delete=True)
-        self.control.basic_consume(NODE_PREFIX + self.node, self._on_asked, auto_ack=True)
-        self.publishes.basic_consume(REPLIES, self._on_reply, auto_ack=True)
+    places: Places
+    nodes: Nodes
 
-    def ask_node(self, node: str, question: dict[str, Any], answer: "Future[bool]") -> None:
-        """Send a question to the process that holds a delivery. A process that is gone holds nothing: False."""
-        correlation = ids.secret()
-        properties = pika.BasicProperties(reply_to=REPLIES, correlation_id=correlation)
-        self.waiting[correlation] = (time.monotonic() + CALL_SECONDS, answer)
-        try:
-            body = json.dumps(question).encode()
-            self.publishes.basic_publish("", NODE_PREFIX + node, body, properties, mandatory=True)
-        except UnroutableError:
-            self.waiting.pop(correlation)
-            answer.set_result(False)
+    def __init__(self, connection: Connection, clock: Clock, listeners: Listeners) -> None:
+        self._connection, self._clock, self._listeners = connection, clock, listeners
+        self._others: set[str] = set()
 
-    def answer_nodes(self, settle: Callable[["Link", dict[str, Any]], bool]) -> None:
-        while self.asked:
-            reply_to, correlation, body = self.asked.popleft()
-            done = settle(self, json.loads(body))
-            properties = pika.BasicProperties(correlation_id=correlation)
-            self.control.basic_publish("", reply_to, b"done" if done else b"unknown", properties)
+    async def open(self) -> None:
+        self.places = await Places.open(self._connection)
+        self.nodes = await Nodes.open(self._connection, self._settle_here, self._rung)
+        for queue in self._listeners.queues():
+            await self.nodes.listen(queue)
+        self.nodes.ring("hello", self.nodes.name)
+        self._ticking = asyncio.ensure_future(self._tick())
 
-    def forget_late(self) -> None:
-        now = time.monotonic()
-        for correlation in [c for c, (deadline, _) in self.waiting.items() if deadline < now]:
-            self.waiting.pop(correlation)
+    async def delete(self, queue: str) -> None:
+        await self.places.delete(queue)
+        self.nodes.ring("gone", queue)
 
-    def close(self) -> None:
-        for _, answer in self.waiting.values():
-            with suppress(InvalidStateError):
-                answer.set_exception(unavailable("broker", "connection lost while another node was asked"))
-        with suppress(AMQPError, OSError):
-            self.connection.close()
+    async def publish(self, messages: Sequence[tuple[str, Envelope]]) -> None:
+        queues = {queue for queue, _ in messages}
+        for queue in queues - self.places.declared:
+            await self.places.look(queue)
+        await self.places.put([(await self._next_place(queue, envelope), envelope) for queue, envelope in messages])
+        for queue in queues:
+            self.nodes.ring("new", queue)
 
-    def _on_asked(self, _channel: Any, _method: Any, properties: pika.BasicProperties, body: bytes) -> None:
-        if properties.reply_to and properties.correlation_id:
-            self.asked.append((properties.reply_to, properties.correlation_id, body))
+    async def take(self, want: Want) -> Delivery | None:
+        desk, arrived = await self.places.desk(want.queue), asyncio.get_running_loop().time()
+        async with desk.lock:
+            if sum(1 for h in desk.held.values() if h.holder == want.holder and _is_dead(h) == want.dead) >= MAX_TAKEN:
+                raise too_many_taken()
+            if desk.looked_at <= arrived:  # else somebody has looked while this one waited for the lock
+                await self._catch_up(desk, want.queue)
+            for what in ("dead",) if want.dead else PRIORITIES:
+                while desk.counts[what]:
+                    got = await desk.line.get(place(want.queue, what))
+                    desk.counts[what] = desk.counts[what] - 1 if got else 0
+                    if got is None:
+                        break
+                    delivery = await self._deliver(desk, want, got, place(want.queue, what))
+                    if delivery:
+                        return delivery
+        return None
 
-    def _on_reply(self, _channel: Any, _method: Any, properties: pika.BasicProperties, body: bytes) -> None:
-        _, answer = self.waiting.pop(properties.correlation_id or "", (0.0, None))
-        if answer:
-            with suppress(InvalidStateError):
-                answer.set_result(body == b"done")
+    async def settle(self, question: dict[str, Any]) -> Any:
+        node = str(question["receipt"]).partition(".")[0]
+        if node == self.nodes.name:
+            return await self._settle_here(question)
+        # Else its name may not fit AMQP, which would end the connection.
+        return await self.nodes.ask(node, question) if node.isascii() and node.isalnum() and len(node) < 100 else None
 
-
-class Owner:
-    """Runs jobs on the link, one after the other; reconnects with growing pauses; refuses fast while there is no broker."""
-
-    def __init__(
-        self, url: str, settle: Callable[[Link, dict[str, Any]], bool], every_tick: Callable[[Link], None]
-    ) -> None:
-        try:
-            self._parameters = pika.URLParameters(url)
-        except (ValueError, TypeError, AttributeError, IndexError):
-            raise Misconfigured("api.broker", "The AMQP URL cannot be read.", "Check it.") from None
-        self._parameters.heartbeat = 20
-        self._parameters.socket_timeout = 5.0
-        self._parameters.stack_timeout = 5.0
-        self._parameters.blocked_connection_timeout = 5.0
-        self._settle, self._every_tick = settle, every_tick
-        self._jobs: deque[tuple[Callable[[Link], Any], Future[Any]]] = deque()
-        self._link: Link | None = None
-        self._down = ""
-        self._closing = threading.Event()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    def call(self, job: Callable[[Link], T]) -> T:
-        """Run `job` in the owner thread. Raises Refused 503 when there is no broker or no answer in time."""
-        self._start()
-        if self._down:
-            raise unavailable("broker", self._down)
-        result: Future[T] = Future()
-        self._jobs.append((job, result))
-        link = self._link
-        if link:
-            with suppress(ConnectionWrongStateError):
-                link.connection.add_callback_threadsafe(_wake)
-        return wait_for(result)
-
-    def close(self) -> None:
-        self._closing.set()
-        link, thread = self._link, self._thread
-        if link:
-            with suppress(ConnectionWrongStateError):
-                link.connection.add_callback_threadsafe(_wake)
-        if thread:
-            thread.join(CALL_SECONDS)
-
-    def _start(self) -> None:
-        with self._lock:  # lazily: a thread does not survive a fork
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="rabbitmq", daemon=True)
-                self._thread.start()
-
-    def _run(self) -> None:
-        pause = 0.2
-        while not self._closing.is_set():
+    async def peek(self, queue: str, limit: int, dead: bool) -> Sequence[Envelope]:
+        desk = await self.places.desk(queue)
+        async with desk.lock:
+            counts = await self._catch_up(desk, queue)
+            seen: list[Held] = []
             try:
-                link = Link(self._parameters)
-            except (AMQPError, OSError) as error:
-                self._lost(error)
-                self._closing.wait(pause)
-                pause = min(2 * pause, 5.0)
-                continue
-            pause, self._down, self._link = 0.2, "", link
-            try:
-                self._serve(link)
-            except Exception as error:  # noqa: BLE001  (a thread that ends would leave every caller waiting)
-                event(logger, "broker_lost", logging.WARNING, error=type(error).__name__, held=len(link.held))
+                for what in ("dead",) if dead else PRIORITIES:
+                    seen += await self._collect(desk, queue, what, min(counts[what], limit - len(seen)))
             finally:
-                self._link = None
-                link.close()
-        self._lost(RuntimeError("closing"))
+                desk.give_back(seen)
+            for _ in range(LOOKS if seen else 0):  # nothing says when they are there again, and a take would miss them
+                await desk.line.call(desk.line.raw.basic_qos)
+                if sum((await self.places.look(queue)).values()) >= sum(counts.values()):
+                    break
+        return [held.envelope for held in seen]
 
-    def _serve(self, link: Link) -> None:
-        while not self._closing.is_set():
-            while self._jobs:
-                job, result = self._jobs.popleft()
-                if result.set_running_or_notify_cancel():
-                    _run_job(job, result, link)
-            link.answer_nodes(self._settle)
-            self._every_tick(link)
-            link.forget_late()
-            link.connection.process_data_events(TICK_SECONDS)
+    async def purge(self, queue: str, dead: bool) -> int:
+        await self.places.look(queue)
+        waits = [f"wait:{wait}" for wait in WAITS] if await self.places.has_waits(queue) else []
+        return await self.places.purge(queue, ["dead"] if dead else [*PRIORITIES, *waits, "due"])
 
-    def _lost(self, error: Exception) -> None:
-        self._down = f"no connection ({type(error).__name__})"
-        while self._jobs:
-            _, result = self._jobs.popleft()
-            if result.set_running_or_notify_cancel():
-                result.set_exception(unavailable("broker", self._down))
+    async def redrive(self, queue: str, limit: int) -> int:
+        desk, done = await self.places.desk(queue), 0
+        async with desk.lock:
+            waiting = min(limit, (await self.places.look(queue))["dead"])
+            while done < waiting:
+                found = await self._collect(desk, queue, "dead", min(AT_ONCE, waiting - done))
+                if not found:
+                    break
+                await self._move(desk, queue, [(held, held.envelope.revived()) for held in found])
+                done += len(found)
+        self.nodes.ring("new", queue)
+        return done
+
+    async def count(self, queue: str) -> Counts:
+        desk = await self.places.desk(queue)
+        async with desk.lock:
+            counts = await self._catch_up(desk, queue)
+            delayed = counts["due"] + await self.places.delayed(queue)
+        elsewhere = await asyncio.gather(*(self._taken_by(node, queue) for node in self._others))
+        return Counts(sum(counts[p] for p in PRIORITIES), counts["dead"], delayed, len(desk.held) + sum(elsewhere))
+
+    async def _taken_by(self, node: str, queue: str) -> int:
+        try:
+            taken = await self.nodes.ask(node, {"verb": "taken", "queue": queue}, NODE_SECONDS)
+        except TimeoutError:
+            return 0  # a count is no reason to fail
+        if taken is None:
+            self._others.discard(node)
+        return int(taken or 0)
+
+    async def _catch_up(self, desk: Desk, queue: str) -> dict[object, int]:
+        """Sort what has come out of the places for delays: home, or on towards its time. How many wait in each place."""
+        begun = asyncio.get_running_loop().time()
+        desk.counts = await self.places.look(queue)
+        if desk.counts["due"]:
+            found = await self._collect(desk, queue, "due", min(AT_ONCE, desk.counts["due"]))
+            await self._move(desk, queue, [(held, held.envelope) for held in found])
+            desk.counts = await self.places.look(queue)
+        desk.looked_at = begun
+        return desk.counts
+
+    async def _next_place(self, queue: str, envelope: Envelope) -> str:
+        if envelope.not_before > self._clock() and not self.places.waits.get(queue):
+            await self.places.make_waits(queue)
+            self.nodes.ring("waits", queue)
+        return self.places.next_place(queue, envelope, self._clock())
+
+    async def _move(self, desk: Desk, queue: str, letters: list[tuple[Held, Envelope]]) -> None:
+        """First there, then no longer here: a crash in between leaves two copies, never none. When it fails, they are given
+        back to where they were."""
+        try:
+            await self.places.put([(await self._next_place(queue, envelope), envelope) for _, envelope in letters])
+        except BaseException:
+            desk.give_back([held for held, _ in letters])
+            raise
+        for held, _ in letters:
+            desk.line.raw.basic_ack(held.tag)
+
+    async def _collect(self, desk: Desk, queue: str, what: object, many: int) -> list[Held]:
+        """Up to so many from a place; those that become dead letters on the way are left out."""
+        found: list[Held] = []
+        try:
+            for _ in range(many):
+                got = await desk.line.get(place(queue, what))
+                if got is None:
+                    break
+                found += [held] if (held := await self._sound(desk, queue, got, place(queue, what))) else []
+        except BaseException:
+            desk.give_back(found)
+            raise
+        return found
+
+    async def _sound(self, desk: Desk, queue: str, got: Got, at: str) -> Held | None:
+        """None when it became a dead letter instead."""
+        method, _, body = got
+        now = self._clock()
+        try:
+            envelope, reason = Envelope.unpack(body), None
+        except (ValueError, TypeError, RecursionError):
+            envelope, reason = foreign(body, timestamp(now)), "not a message of this API"
+        held = Held(int(method.delivery_tag or 0), at, "", now, now, envelope)
+        if reason is None and envelope.expired(now) and not _is_dead(held):
+            reason = EXPIRED
+        if reason is None:
+            return held
+        await self._bury(desk, queue, held, reason)
+        return None
+
+    async def _deliver(self, desk: Desk, want: Want, got: Got, at: str) -> Delivery | None:
+        held = await self._sound(desk, want.queue, got, at)
+        if held is None:
+            return None
+        if not want.dead and held.envelope.deliveries >= want.max_deliveries:
+            await self._bury(desk, want.queue, held, worn_out(want.max_deliveries))
+            return None
+        receipt = f"{self.nodes.name}.{ids.secret()}"
+        envelope = replace(held.envelope, deliveries=held.envelope.deliveries + 1)
+        held = replace(held, holder=want.holder, until=self._clock() + want.lease_seconds, envelope=envelope)
+        desk.held[ids.digest(receipt)] = held
+        return Delivery(envelope, receipt, held.until)
+
+    async def _settle_here(self, question: dict[str, Any]) -> Any:
+        """A false value when the holder does not hold it (any more)."""
+        desk = self.places.desks.get(question["queue"])
+        if question["verb"] == "taken":
+            return len(desk.held) if desk else 0
+        key, now = ids.digest(question["receipt"]), self._clock()
+        held = desk.held.get(key) if desk else None
+        if desk is None or held is None or held.holder != question["holder"] or held.until <= now:
+            return None
+        if question["verb"] == "held":
+            return asdict(held.envelope), held.until
+        if question["verb"] == "renew":
+            desk.held[key] = replace(held, until=min(now + question["more"], held.taken_at + MAX_HELD_SECONDS))
+            return desk.held[key].until
+        await self._end(desk, key, question["queue"], question["verb"], question["more"])
+        return True
+
+    async def _end(self, desk: Desk, key: str, queue: str, verb: str, more: Any) -> None:
+        held = desk.held.pop(key)  # at once: nobody settles it a second time while the broker is asked
+        if verb == "requeue":
+            await self._requeue(desk, queue, held, more)
+        elif verb == "bury":
+            await self._bury(desk, queue, held, more)
+        else:
+            desk.line.raw.basic_ack(held.tag)
+        # An ack has no answer of its own; a round trip behind it proves that the broker has read it.
+        await desk.line.call(desk.line.raw.basic_qos)
+
+    async def _requeue(self, desk: Desk, queue: str, held: Held, delay_seconds: float) -> None:
+        envelope = held.envelope
+        if delay_seconds > 0:
+            envelope = replace(envelope, not_before=self._clock() + delay_seconds)
+        await self._move(desk, queue, [(held, envelope)])
+        self.nodes.ring("new", queue)
+
+    async def _bury(self, desk: Desk, queue: str, held: Held, reason: str) -> None:
+        dead = held.envelope.dead(reason, timestamp(self._clock()))
+        await self._move(desk, queue, [(held, dead)])
+        self.nodes.ring("new", queue)
+
+    def _rung(self, what: str, about: str) -> None:
+        if what in ("hello", "here"):
+            self._others |= {about} - {self.nodes.name}
+            if what == "hello":
+                self.nodes.ring("here", self.nodes.name)
+            return
+        if what == "waits":
+            self.places.waits[about] = True
+        elif what == "gone":
+            self.places.forget(about)
+        self._listeners.ring(about)
+
+    async def _tick(self) -> None:
+        while not self._connection.lost.done():
+            await asyncio.wait((self._connection.lost,), timeout=TICK_SECONDS)
+            for queue, desk in list(self.places.desks.items()):
+                with suppress(AMQPError, OSError, Refused, KeyError):  # KeyError: it was settled meanwhile
+                    await self._end_leases(queue, desk)
+            for queue in self._listeners.queues():
+                with suppress(AMQPError, OSError, Refused):
+                    await self._ring_if_ready(queue)
+
+    async def _end_leases(self, queue: str, desk: Desk) -> None:
+        now, idle = self._clock(), desk.looked_at + IDLE_SECONDS < asyncio.get_running_loop().time()
+        for key in [key for key, held in desk.held.items() if held.until <= now]:
+            await self._end(desk, key, queue, "requeue", 0.0)
+        if idle and not desk.held and not desk.lock.locked():
+            self.places.leave(queue)
+
+    async def _ring_if_ready(self, queue: str) -> None:
+        """Nobody rings when the broker itself has moved a message: a delay is over, or a process that held it is gone."""
+        desk = await self.places.desk(queue)
+        async with desk.lock:
+            waiting = await self._catch_up(desk, queue)
+        if any(many for what, many in waiting.items() if what != "due"):
+            self._listeners.ring(queue)
 
 
-def wait_for(result: "Future[T]") -> T:
-    try:
-        return result.result(CALL_SECONDS)
-    except Late:
-        result.cancel()  # what has not begun will not; what has may still take effect
-        raise unavailable("broker", f"no answer within {CALL_SECONDS:g} s") from None
-
-
-def _run_job(job: Callable[[Link], T], result: "Future[T]", link: Link) -> None:
-    try:
-        result.set_result(job(link))
-    except Refused as refused:
-        result.set_exception(refused)
-    except (AMQPError, OSError) as error:
-        result.set_exception(unavailable("broker", f"{type(error).__name__}: {error}"))
-        raise
-    except Exception as error:  # noqa: BLE001  (handed to whoever waits; the thread must live on)
-        result.set_exception(error)
-
-
-def _wake() -> None:
-    """Ends the wait of process_data_events."""
+def _is_dead(held: Held) -> bool:
+    return held.envelope.dead_reason is not None

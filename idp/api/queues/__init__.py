@@ -1,0 +1,1 @@
+"""What callers do with queues: rights, messages, exchanges, replies, work items."""

@@ -1,0 +1,1 @@
+"""One suite for both brokers, and what each has of its own."""
