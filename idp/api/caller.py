@@ -9,12 +9,14 @@ import hashlib
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any, Final
 
+from idp.api import narrowing
 from idp.api.issuer import Issuer
+from idp.api.narrowing import Narrowing
 from idp.api.problems import bad_token, insufficient_scope
 from idp.api.sender import Carried, Senders
 from idp.base import claims as names
@@ -31,7 +33,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True)
 class Caller:
-    """The bearer of this request's token. expires_at in epoch seconds."""
+    """The bearer of this request's token. expires_at in epoch seconds. again: who bears it now; raises Refused 401 or 503."""
 
     subject: str
     client_id: str
@@ -39,6 +41,8 @@ class Caller:
     roles: frozenset[str]
     expires_at: float
     token_id: str
+    narrowing: Narrowing | None = None
+    again: "Callable[[], Caller] | None" = field(default=None, repr=False, compare=False)
 
     @property
     def principal(self) -> tuple[str, str]:
@@ -60,6 +64,26 @@ class Caller:
     def require_scope(self, scope: str) -> None:
         if scope not in self.scopes:
             raise insufficient_scope(scope)
+
+    def require_on_collection(self, name: str, right: str) -> None:
+        """Asked by every operation for each right it uses, before anything is read. Raises Refused 403 narrowed_token."""
+        if self.narrowing:
+            self.narrowing.require_on_collection(name, right)
+
+    def require_unnarrowed(self, what: str) -> None:
+        """Asked by operations that no narrowing speaks of: a narrowed token may do nothing but what it says."""
+        if self.narrowing:
+            raise narrowing.refusal(what)
+
+    def require_still(self) -> None:
+        """Asked by operations that have waited. Raises Refused 401 when the token was revoked meanwhile, or 503."""
+        if self.again:
+            self.again()
+
+    def require_on_queue(self, name: str, right: str, priority: int = 0) -> None:
+        """As require_on_collection."""
+        if self.narrowing:
+            self.narrowing.require_on_queue(name, right, priority)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +114,10 @@ class TokenJudge:
         # Of every request, also of a token that is known: it is the request that proves who sends it.
         self._senders.check(known.binding, token, scheme, carried)
         return known.caller
+
+    def again(self, token: str) -> Caller:
+        """For a stream whose sender has proved itself when it began: what the token is worth now. Raises Refused 401 or 503."""
+        return self._known(token).caller
 
     def _known(self, token: str) -> _Verified:
         key = hashlib.sha256(token.encode()).digest()
@@ -126,6 +154,8 @@ class TokenJudge:
             roles=_roles(claims.get(names.ROLES)),
             expires_at=float(claims["exp"]),
             token_id=_text(claims, "jti"),
+            narrowing=narrowing.read(claims.get(names.AUTHORIZATION_DETAILS)),
+            again=partial(self.again, token),
         )
         return _Verified(caller, {name: claims[name] for name in ("cnf",) if name in claims})
 

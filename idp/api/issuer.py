@@ -19,6 +19,7 @@ from idp.base.errors import Misconfigured, Refused
 from idp.base.log import event
 from idp.base.net import Answer, NetPolicy, Unreachable, fetch, is_loopback_url, policy_for
 from idp.base.secret import Secret
+from idp.base.waiting import about_to_wait
 
 if TYPE_CHECKING:
     from joserfc.jwk import Key
@@ -129,6 +130,7 @@ class Issuer:
 
     def _refresh(self, seen: _Known | None) -> _Known:
         """Fetch again, unless another thread has done so since `seen` was read. A failure leaves what is not yet stale."""
+        about_to_wait()  # for the lock already: whoever holds it is asking
         with self._fetching:
             if self._known is not seen and self._known:
                 return self._known
@@ -160,6 +162,7 @@ class Issuer:
     def _ask(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> Answer:
+        about_to_wait()
         try:
             return fetch(method, url, self._policy, headers=headers, body=body)
         except Unreachable as error:

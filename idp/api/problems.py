@@ -4,9 +4,14 @@ How a problem is sent is left to each transport.
 """
 
 import json
+import logging
 from dataclasses import dataclass
 
+from idp.base import ids
 from idp.base.errors import Refused
+from idp.base.log import event
+
+logger = logging.getLogger("idp.api")
 
 RETRY_SECONDS = 2
 REALM = "sheaf"
@@ -33,6 +38,23 @@ def problem(refused: Refused, trace: str) -> Problem:
         "trace": trace,
     }
     return Problem(refused.status, body, refused.headers)
+
+
+def tell(error: Exception, **where: object) -> Problem:
+    """The one mapping from any refusal or fault to an answer. The trace code stands in the log with the true reason."""
+    refused = error if isinstance(error, Refused) else _fault()
+    trace = refused.trace or ids.trace_code()
+    level = logging.ERROR if refused.status >= 500 and refused.code != "closing" else logging.INFO
+    event(
+        logger, "refused", level, trace=trace, code=refused.code, status=refused.status, reason=refused.reason, **where
+    )
+    if not isinstance(error, Refused):
+        logger.error("fault trace=%s", trace, exc_info=error)
+    return problem(refused, trace)
+
+
+def _fault() -> Refused:
+    return Refused("internal_error", "Something went wrong here. The trace code helps us find it.", status=500)
 
 
 def bad_request(code: str, message: str, **detail: object) -> Refused:

@@ -1,4 +1,4 @@
-"""Owns the one way in which foreign bytes become a request: `read_json`, then the model of the operation.
+"""Owns the one way in which foreign bytes become a request: `read_json` (or read_value), then the model of the operation.
 
 Whether the caller may do it is left to the operation.
 """
@@ -6,33 +6,39 @@ Whether the caller may do it is left to the operation.
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from idp.api.commands import Message, Operation
+from idp.api.language import MAX_INTEGER
 from idp.api.problems import bad_request
-from idp.api.update import MAX_INTEGER
 
+M = TypeVar("M", bound=Message)
 MAX_BODY_BYTES = 1_048_576
 # Far below what a reader of JSON can follow: what is accepted here must still be writable in every answer.
 MAX_BODY_NESTING = 100
 
 
 def read_json(raw: bytes) -> dict[str, Any]:
-    """The JSON object of a request. Raises Refused 400 malformed_json for what cannot be stored or read one way only:
-    duplicate names, NaN and infinity, integers beyond 64 bits, lone surrogates, nesting without end."""
+    """The JSON object of a request. Raises Refused 400 malformed_json, as read_value."""
+    tree = read_value(raw)
+    if not isinstance(tree, dict):
+        raise bad_request("malformed_json", "The body must be a JSON object.")
+    return tree
+
+
+def read_value(raw: bytes) -> Any:
+    """Any JSON. Raises Refused 400 malformed_json for what cannot be stored or read one way only: duplicate names, NaN and
+    infinity, integers beyond 64 bits, lone surrogates, nesting without end."""
     try:
-        tree = json.loads(raw.decode(), object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite,
-                          parse_int=_int64)  # fmt: skip
+        tree = _READER.decode(raw.decode())
         _check_nesting(tree)
         json.dumps(tree, ensure_ascii=False).encode()  # a lone surrogate cannot be encoded
     except (ValueError, RecursionError) as error:
         raise bad_request(
             "malformed_json", "The body is not JSON that can be accepted.", why=str(error)[:120]
         ) from None
-    if not isinstance(tree, dict):
-        raise bad_request("malformed_json", "The body must be a JSON object.")
     return tree
 
 
@@ -69,10 +75,20 @@ def _int64(text: str) -> int:
     return value
 
 
+_READER = json.JSONDecoder(
+    object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite, parse_int=_int64
+)
+
+
 def to_request(operation: Operation, members: Mapping[str, Any]) -> Message:
     """Raises Refused 400 invalid_request with every member that is wrong."""
+    return validated(operation.request, members)
+
+
+def validated(model: type[M], members: Mapping[str, Any]) -> M:
+    """As to_request."""
     try:
-        return operation.request.model_validate(dict(members))
+        return model.model_validate(dict(members))
     except ValidationError as error:
         wrong = [
             {

@@ -108,6 +108,13 @@ class Settings(Section):
     def api_url(self) -> str:
         return self.api.url.rstrip("/") or self._base_url(self.api.host, self.api.port)
 
+    @property
+    def streams_url(self) -> str:
+        """Empty when there are none."""
+        port = self.api.streams_port
+        own = self._base_url(self.api.host, port) if port else ""
+        return self.api.streams_url.rstrip("/") or own
+
     def _base_url(self, host: str, port: int) -> str:
         host = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104
         return f"http{'s' if self.server.tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"

@@ -28,7 +28,7 @@ def ensure_secret(path: Path, fresh: bytes | None = None) -> bytes:
     fresh: what a new one shall be; without it 32 random bytes."""
     ensure_folder(path.parent)
     if not path.exists():
-        _write_new(path, base64.b64encode(fresh or secrets.token_bytes(32)) + b"\n")
+        write_new(path, base64.b64encode(fresh or secrets.token_bytes(32)) + b"\n")
     return read_secret(path)
 
 
@@ -46,7 +46,7 @@ def read_secret(path: Path, setting: str = "") -> bytes:
         ) from None
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, content: bytes) -> None:
     # A whole file appears under its name at once, and never over an existing one.
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

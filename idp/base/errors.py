@@ -14,6 +14,7 @@ class Refused(Exception):  # noqa: N818  (a refusal is an answer, not a fault)
     detail:  further public members for machine doors (OAuth JSON, problem+json)
     headers: HTTP headers that belong to the refusal (WWW-Authenticate, Retry-After)
     attempt: the LoginAttempt that was refused, with notes that nobody stored; for its record, see `about`
+    trace:   the code under which it stands in the log, once it has one
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Refused(Exception):  # noqa: N818  (a refusal is an answer, not a fault)
         self.detail = dict(detail or {})
         self.headers = dict(headers or {})
         self.attempt: object | None = None
+        self.trace = ""
 
     def about(self, attempt: object) -> Self:
         """The refusal itself, with the attempt as it stood when it was refused."""

@@ -85,6 +85,44 @@ class Api(Section):
     """Where documents live: `sqlite`, `sqlite:/absolute/path.db`, or `mongodb://…/database`."""
     broker: str = "embedded"
     """Where queues live: `embedded`, or `amqp://…` / `amqps://…` for RabbitMQ."""
+    streams_port: int = Field(8002, ge=0, le=65535)
+    """Port for WebSocket and server-sent events of the companion API; 0 turns the process for streams off."""
+    streams_url: str = ""
+    """Base URL under which clients reach WebSocket and server-sent events. Default: http://HOST:STREAMS_PORT."""
+    tcp_port: int = Field(0, ge=0, le=65535)
+    """Port for framed JSON over TCP with TLS, served by the process for streams; 0: none."""
+    client_authorities: str = ""
+    """File with certificates (PEM) of authorities or of clients, for TLS of the process for streams. Empty: clients show none."""
+    unix_socket: str = ""
+    """Path of a Unix socket for framed JSON, served by the process for streams; empty: none."""
+    grpc_port: int = Field(0, ge=0, le=65535)
+    """Port for gRPC, served by the process for streams; 0: none."""
+    grpc_client_certificates: bool = False
+    """Must every gRPC client show a certificate of `client_authorities`? Tokens bound to one need it; gRPC cannot ask only some."""
+    origins: tuple[str, ...] = ()
+    """Origins of browser apps that may use the companion API directly: `https://app.example.org`."""
+    collection_makers: tuple[str, ...] = ()
+    """Roles that may declare collections of the companion, beside administrators."""
+    keyring: SecretStr = SecretStr("")
+    """The keyring itself, as JSON: for installations that get their secrets in the environment. Prefer `keyring_file`."""
+    keyring_file: str = ""
+    """File with the keys under which fields are sealed. Default: `api/keyring` in the data folder, made at the first start."""
+    keyring_command: tuple[str, ...] = ()
+    """Command that prints the keyring instead of a file: the hook for a KMS or PKI."""
+    file_max_bytes: int = Field(268_435_456, ge=1)
+    """Size of the largest file that can be stored."""
+    drain_seconds: int = Field(10, ge=0, le=300)
+    """How long requests under way and open streams may go on after the companion was told to stop."""
+    dispatch: Literal["direct", "queue"] = "direct"
+    """`direct`: the node that got a request executes it. `queue`: it goes over the broker, and any node executes it."""
+    high_priority: tuple[str, ...] = ()
+    """Who may send requests with the priority `high`, beside administrators: `role:NAME`, `client:ID`, `user:ID`."""
+    limit_user: int = Field(6000, ge=0)
+    """Requests a minute of one user, over all nodes; 0: no limit."""
+    limit_client: int = Field(12_000, ge=0)
+    """Requests a minute of one client, over all nodes; 0: no limit."""
+    limit_address: int = Field(12_000, ge=0)
+    """Requests a minute from one address, over all nodes; 0: no limit."""
     introspection_client_id: str = ""
     """Client with which the companion asks the identity provider whether a token is still good. `idp run` sets this up itself."""
     introspection_client_secret: SecretStr = SecretStr("")

@@ -88,6 +88,19 @@ def companion(start: Callable[..., Companion]) -> Companion:
     return start()
 
 
+@pytest.fixture(scope="module")
+def shared_companion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Companion]:
+    """One for all tests of a module that do not disturb each other. Without limits of requests: its clock hardly moves."""
+    issuer, clock = Issuer(), FakeClock()
+    issuer.clock = clock
+    limits = dict.fromkeys(("limit_user", "limit_client", "limit_address"), 0)
+    tree = {"data": str(tmp_path_factory.mktemp("companion")), "api": {"issuer": issuer.url, **limits}}
+    app = create_app(Settings.model_validate(tree), clock)
+    yield Companion(app.test_client(), issuer, clock)
+    app.extensions["sheaf"].close()
+    issuer.close()
+
+
 @pytest.fixture
 def asking_companion(start: Callable[..., Companion]) -> Companion:
     """A companion that introspects every token."""

@@ -59,7 +59,7 @@ class Issuer:
             "iat": now,
             "jti": secrets.token_hex(8),
             "client_id": "app_notes",
-            "scope": "documents.read documents.write queues.publish queues.consume queues.manage",
+            "scope": "documents.read documents.write documents.manage queues.publish queues.consume queues.manage",
         } | changes
         return {name: value for name, value in claims.items() if value is not None}
 

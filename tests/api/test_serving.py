@@ -1,4 +1,4 @@
-"""The companion as a process of its own, cut out of the project: it imports, serves, and loads nothing foreign."""
+"""The companion as processes of its own, cut out of the project: it imports, serves REST and streams, and loads nothing foreign."""
 
 import http.client
 import json
@@ -16,6 +16,8 @@ import pytest
 
 import idp
 from tests.api.issuer import Issuer
+from tests.api.transports.talking import Lines, WebSocket
+from tests.api.transports.test_watch import watch
 from tests.support.clock import FakeClock
 from tests.support.ports import free_port
 from tests.support.running import Running
@@ -23,7 +25,7 @@ from tests.support.running import Running
 pytestmark = pytest.mark.slow
 SOURCE = Path(idp.__file__).parent
 FOREIGN = ("saml2", "flask_login", "pyotp", "passlib", "lxml", "authlib")
-UNUSED = ("pymongo", "pika")
+UNUSED = ("pymongo", "pika", "grpc", "google", "uvicorn", "websockets")
 
 
 @pytest.fixture
@@ -39,8 +41,12 @@ def cut_out(tmp_path: Path) -> Path:
 
 @dataclass
 class Served:
+    """env, folder: with which another process serves the same store."""
+
     port: int
     issuer: Issuer
+    env: dict[str, str]
+    folder: Path
 
     def send(self, raw: bytes) -> tuple[int, bytes]:
         """Exact bytes of a request, so that duplicate headers and chunks arrive as written."""
@@ -85,7 +91,7 @@ def served(cut_out: Path, issuer: Issuer, tmp_path: Path) -> Iterator[Served]:
     env |= {"PYTHONPATH": str(cut_out), "IDP_API__ISSUER": issuer.url, "IDP_DATA": str(tmp_path / "data")}
     with Running("companion", [*command, "idp.api.app:app"], log=tmp_path / "api.log", env=env, cwd=cut_out) as server:
         server.wait_http(f"http://127.0.0.1:{port}/readyz", seconds=60)
-        yield Served(port, issuer)
+        yield Served(port, issuer, env, cut_out)
 
 
 def test_cut_out_of_the_project_it_imports_and_loads_nothing_foreign(cut_out: Path, tmp_path: Path) -> None:
@@ -124,6 +130,38 @@ def test_cut_out_of_the_project_it_serves_documents_and_queues_on_several_worker
     assert message["body"] == "hello"
     assert served.call("POST", f"/queues/jobs/messages/{message['receipt']}/ack", token)[0] == 204
     assert served.call("GET", "/documents/notes/x", None)[1]["code"] == "missing_token"
+
+
+STREAMS = f"""
+import atexit, sys
+def tell():
+    loaded = {{name.partition(".")[0] for name in sys.modules}}
+    others = {{name for name in sys.modules if name.startswith("idp.") and name.split(".")[1] not in ("base", "api")}}
+    print("foreign:", sorted(loaded & set({(*FOREIGN, "pymongo", "pika", "grpc")!r}) | others), flush=True)
+atexit.register(tell)
+from idp.api.streams import main
+main([])
+"""
+
+
+def test_cut_out_of_the_project_streams_tell_what_another_process_wrote(served: Served, tmp_path: Path) -> None:
+    port, path, token = free_port(), tmp_path / "api.sock", served.issuer.mint()
+    env = served.env | {"IDP_API__STREAMS_PORT": str(port), "IDP_API__UNIX_SOCKET": str(path)}
+    command, log = [sys.executable, "-c", STREAMS], tmp_path / "streams.log"
+    with Running("streams", command, log=log, env=env, cwd=served.folder) as streams:
+        streams.wait_http(f"http://127.0.0.1:{port}/readyz", seconds=60)
+        told = []
+        for talk in (WebSocket(f"ws://127.0.0.1:{port}/frames"), Lines(str(path))):
+            id, _ = watch(talk, "notes", token)
+            status, stamp = served.call("POST", "/documents/notes", token, {"data": {"n": 1}})
+            assert status == 201
+            told.append(next(talk.changes(id))["id"] == stamp["id"])
+            assert talk.ask("documents.get", {"collection": "notes", "id": stamp["id"]}, token).body["data"] == {"n": 1}
+            assert talk.ask("documents.get", {"collection": "notes", "id": stamp["id"]}, None).status == 401
+            talk.close()
+        assert told == [True, True]
+        assert streams.stop() == 0
+    assert "foreign: []" in streams.log_text()
 
 
 def test_on_a_real_server_two_tokens_are_refused_and_bodies_are_limited_however_they_are_sent(served: Served) -> None:
