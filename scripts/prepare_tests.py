@@ -41,6 +41,7 @@ PACKAGES: Mapping[str, str] = {
     "slapd": "/usr/sbin/slapd",
     "xmlsec1": "xmlsec1",
     "openssl": "openssl",
+    "curl": "curl",
     "git": "git",
     "nodejs": "node",
     "npm": "npm",
