@@ -2,7 +2,8 @@
 
 Endpoints for programs are called as they are (idp.http.machine), everything else as WSGI. granian's own WSGI interface
 gives the thread first and waits for the body then, so that a handful of clients who never finish theirs stop everything.
-Leaves limits for each half to its application, and the server to idp.cli.listen.
+Files of the companion are the exception, in bridge_files: their bodies and answers pass through part by part. Leaves limits
+for each half to its application, and the server to idp.cli.listen.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from idp.base.waiting import WouldWait, hurried
+from idp.cli.bridge_files import Transfers
 from idp.cli.syncing import Syncing
 from idp.ports import StoreUnavailable
 
@@ -32,7 +34,8 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 class Bridge:
     """threads: how many requests are worked on at once. lane: the endpoints that need no WSGI; the short ones among them
     are answered right here, one after the other, between the threads. waits: the paths whose pages wait for other servers
-    most of their time; they have threads of their own, so that they hold up nobody else."""
+    most of their time; they have threads of their own, so that they hold up nobody else. streams: the methods and paths whose
+    bodies or answers are files. short: those that are answered right here, too, unless it turns out that they would wait."""
 
     def __init__(
         self,
@@ -40,19 +43,27 @@ class Bridge:
         threads: int,
         lane: "Lane | None" = None,
         waits: Callable[[str], bool] | None = None,
+        streams: Callable[[str, str], bool] | None = None,
+        short: Callable[[str, str], bool] | None = None,
     ) -> None:
         self._application = application
+        self._streams = streams or (lambda method, path: False)
+        self._short = short or (lambda method, path: False)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._waiting = ThreadPoolExecutor(
             WAITING_THREADS, thread_name_prefix="waiting"
         )  # begins none before it is used
         self._waits = waits or (lambda path: False)
+        self._transfers = Transfers(application, self._pool)
         self._lane = lane
         self._reading = Reading()
         self._syncing: Syncing | None = None
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
         headers = _headers(scope)
+        if self._streams(scope.method, scope.path):
+            await self._transfers.run(proto, environ(scope, headers, b""), headers)
+            return
         try:
             body = await self._reading.body(scope, headers, proto)
         except (TimeoutError, EOFError) as error:
@@ -63,6 +74,14 @@ class Bridge:
             proto.response_bytes(told.status, told.headers, told.body)
             return
         environment = environ(scope, headers, body)
+        if self._short(scope.method, scope.path):
+            try:
+                status, answered, content = hurried(self._run, environment)
+            except WouldWait:
+                environment["wsgi.input"].seek(0)
+            else:
+                proto.response_bytes(status, answered, content)
+                return
         loop = asyncio.get_running_loop()
         pool = self._waiting if self._waits(scope.path) else self._pool
         status, answered, content = await loop.run_in_executor(pool, self._run, environment)

@@ -53,15 +53,15 @@ def folder(settings: Settings) -> Iterator[Finding]:
     if not path.is_dir():
         yield Finding("data folder", "wrong", f"{path} is not there", "Start once with: idp run")
         return
-    yield _mode("data folder", path, 0o700)
+    yield mode("data folder", path, 0o700)
     secrets = path / "secrets"
     if secrets.is_dir():
-        yield _mode("secrets", secrets, 0o700)
+        yield mode("secrets", secrets, 0o700)
         for file in sorted(secrets.iterdir()):
-            yield _mode(f"secrets/{file.name}", file, 0o600)
+            yield mode(f"secrets/{file.name}", file, 0o600)
 
 
-def _mode(name: str, path: Path, wanted: int) -> Finding:
+def mode(name: str, path: Path, wanted: int) -> Finding:
     found = stat.S_IMODE(path.stat().st_mode)
     if found & ~wanted:
         return Finding(name, "wrong", f"{path} has mode {found:04o}", f"chmod {wanted:o} {path}")
@@ -173,24 +173,6 @@ def issuer(parts: "Parts") -> Iterator[Finding]:
         yield Finding("issuer", "wrong", f"{said} answers {answer.status} and is not this installation", cure)
 
 
-def companion(parts: "Parts") -> Iterator[Finding]:
-    from idp.base.net import NetPolicy, Unreachable, fetch
-
-    url = parts.settings.api_url
-    try:
-        policy = NetPolicy(allow_private=True, trusted=parts.settings.tls_certificate)
-        answer = fetch("GET", f"{url}/healthz", policy)
-    except Unreachable as why:
-        yield Finding(
-            "companion API", "hint", f"{url} does not answer ({why.reason})", "Is it running? Start it: idp serve api"
-        )
-        return
-    good = answer.status == 200
-    yield Finding(
-        "companion API", "ok" if good else "wrong", f"{url} answers {answer.status}", "" if good else "See its log."
-    )
-
-
 def clients(parts: "Parts") -> Iterator[Finding]:
     """Those whose security is weakened, by name; and who may register."""
     from idp.domain.profile import rules
@@ -235,6 +217,5 @@ WITH_STORE: tuple[Callable[["Parts"], Iterator[Finding]], ...] = (
     second_factor,
     set_up,
     issuer,
-    companion,
     clients,
 )

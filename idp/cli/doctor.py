@@ -1,4 +1,6 @@
-"""`idp doctor`: is this installation in order? Leaves what is looked at to idp.cli.checks, checks_upstreams and checks_saml."""
+"""`idp doctor`: is this installation in order? Leaves what is looked at to idp.cli.checks, checks_companion,
+checks_upstreams and checks_saml.
+"""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,8 @@ LIBRARIES = (
     "libpass",
     "pymongo",
     "pika",
+    "uvicorn",
+    "websockets",
 )
 _MARKS = {"ok": "ok   ", "hint": "hint ", "wrong": "WRONG"}
 
@@ -48,7 +52,7 @@ def _findings(settings: "Settings") -> list["Finding"]:
     from idp.assemble import build_parts
     from idp.base import log
     from idp.base.errors import Misconfigured
-    from idp.cli import checks, checks_saml, checks_upstreams
+    from idp.cli import checks, checks_companion, checks_saml, checks_upstreams
     from idp.ports import StoreUnavailable
 
     log.set_up("ERROR")
@@ -61,7 +65,7 @@ def _findings(settings: "Settings") -> list["Finding"]:
     try:
         parts = build_parts(settings)
         try:
-            every = (*checks.WITH_STORE, *checks_upstreams.CHECKS, *checks_saml.CHECKS)
+            every = (*checks.WITH_STORE, *checks_companion.CHECKS, *checks_upstreams.CHECKS, *checks_saml.CHECKS)
             return [*found, *(finding for check in every for finding in check(parts))]
         finally:
             parts.repo.close()

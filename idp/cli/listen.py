@@ -19,8 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from idp.cli.bridge import Bridge
-
 WORKER_STOP_SECONDS = 10
 CONNECTIONS = 4096  # per worker, at a time
 _LOG = {
@@ -127,6 +125,8 @@ def _tls(listener: Listener) -> dict[str, Any]:
 
 def _application(target: str, threads: int) -> Any:
     """In the worker: build the application. One line instead of a stack trace when it cannot be built."""
+    from idp.cli.bridge import Bridge  # only here: it loads much that the process above never needs
+
     _block_interrupt()
     threading.Thread(target=_until_parent_ends, name="parent-watch", daemon=True).start()
     module, _, factory = target.partition(":")
@@ -143,7 +143,8 @@ def _application(target: str, threads: int) -> Any:
     gc.collect()
     gc.freeze()  # what is there now stays: no collection needs to look at it again
     os.kill(os.getppid(), signal.SIGUSR2)
-    return Bridge(built, threads, built.extensions.get("sheaf_lane"), built.extensions.get("sheaf_waits"))
+    given = [built.extensions.get(f"sheaf_{name}") for name in ("lane", "waits", "streams", "short")]
+    return Bridge(built, threads, *given)
 
 
 def _allow_files() -> None:

@@ -12,6 +12,7 @@ import click
 
 from idp.cli import (
     apps,
+    docs,
     doctor,
     explain,
     federations,
@@ -19,6 +20,7 @@ from idp.cli import (
     local_login,
     people,
     preview,
+    queues,
     registration,
     run,
     saml,
@@ -72,6 +74,8 @@ for command in (
     local_login.local_login,
     local_login.break_glass,
     keys.keys,
+    docs.docs,
+    queues.queue,
     explain.explain,
 ):
     cli.add_command(command)

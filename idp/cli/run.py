@@ -1,6 +1,6 @@
-"""`idp run`: both halves on one machine, in one command. Checks and prepares, then becomes the supervisor.
+"""`idp run`: everything on one machine, in one command. Checks and prepares, then becomes the supervisor.
 
-Leaves keeping the halves alive to idp.cli.supervise.
+Leaves keeping the processes alive to idp.cli.supervise.
 """
 
 import json
@@ -13,18 +13,21 @@ import click
 
 from idp.cli.certificate import Pair, pair_for
 from idp.cli.common import Command, note, shared
-from idp.cli.serve import SECTIONS, check, server_command
+from idp.cli.serve import SECTIONS, address, check, server_command
 
 if TYPE_CHECKING:
     from idp.base.config import Settings
 
+NAMES = {"idp": "The identity provider", "api": "The companion API", "streams": "The companion API for streams"}
+
 
 @click.command("run", cls=Command)
-@click.option("--host", help="Address that both halves listen on.")
+@click.option("--host", help="Address that all of it listens on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the identity provider.")
 @click.option("--api-port", type=click.IntRange(1, 65535), help="Port of the companion API.")
+@click.option("--streams-port", type=click.IntRange(0, 65535), help="Port of its streams (WebSocket, events); 0: none.")
 @click.option("--tls", is_flag=True, help="Serve https and HTTP/2, with a certificate of our own if none is set.")
-def run(host: str | None, port: int | None, api_port: int | None, tls: bool) -> None:
+def run(host: str | None, port: int | None, api_port: int | None, streams_port: int | None, tls: bool) -> None:
     """Start the identity provider and the companion API on this machine.
 
     Makes the data folder, all keys and all secrets at the first start, and prints the link with which you set it up.
@@ -32,11 +35,16 @@ def run(host: str | None, port: int | None, api_port: int | None, tls: bool) -> 
     """
     chosen = shared()
     given = {"server.host": host, "api.host": host, "server.port": port, "api.port": api_port}
-    chosen.overrides |= {name: value for name, value in given.items() if value} | ({"server.tls": True} if tls else {})
+    given["api.streams_port"] = streams_port
+    given["server.tls"] = tls or None
+    chosen.overrides |= {name: value for name, value in given.items() if value is not None}
     settings = chosen.settings()
-    if (settings.server.host, settings.server.port) == (settings.api.host, settings.api.port):
-        raise click.UsageError("Both halves cannot use the same port: choose another one with --port or --api-port")
-    for half in SECTIONS:
+    halves = [half for half in SECTIONS if half != "streams" or settings.api.streams_port]
+    if len({address(half, settings) for half in halves}) < len(halves):
+        raise click.UsageError(
+            "They cannot use the same port: choose other ones with --port, --api-port and --streams-port"
+        )
+    for half in halves:
         check(half, settings)
     from idp.cli.first_run import prepare
 
@@ -45,7 +53,7 @@ def run(host: str | None, port: int | None, api_port: int | None, tls: bool) -> 
     _warn_of_other_names(pair, issuer)
     told = _api_environment(settings, issuer)
     plan = {
-        "children": [_child("idp", settings, pair, {}), _child("api", settings, pair, told)],
+        "children": [_child(half, settings, pair, {} if half == "idp" else told) for half in halves],
         "greeting": _greeting(settings, pair, issuer, link),
         "follow_issuer": not (settings.issuer or settings.api.issuer),
     }
@@ -60,11 +68,10 @@ def _warn_of_other_names(pair: Pair | None, issuer: str) -> None:
 
 
 def _child(half: str, settings: "Settings", pair: Pair | None, environment: dict[str, str]) -> dict[str, object]:
-    section = getattr(settings, SECTIONS[half])
-    name = "The identity provider" if half == "idp" else "The companion API"
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(section.host, section.host)  # noqa: S104
+    listens, port = address(half, settings)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listens, listens)  # noqa: S104
     command = server_command(half, settings, pair, supervised=True)
-    child = {"name": name, "command": command, "environment": environment, "host": host, "port": section.port}
+    child = {"name": NAMES[half], "command": command, "environment": environment, "host": host, "port": port}
     if pair is None:
         return child
     return child | {"certificate": str(pair.certificate), "shown_for": pair.names[0].replace("*", "any")}
@@ -84,6 +91,7 @@ def _greeting(settings: "Settings", pair: Pair | None, issuer: str, link: str | 
     own = pair.certificate if pair is not None and pair.own else None
     if shared().json:
         said = {"issuer": issuer, "api": settings.api_url, "setup_link": link, "data": str(settings.data_dir)}
+        said |= {"streams": settings.streams_url} if settings.streams_url else {}
         return json.dumps(said | ({"certificate": str(own)} if own else {}))
     lines = [
         "",
@@ -91,6 +99,7 @@ def _greeting(settings: "Settings", pair: Pair | None, issuer: str, link: str | 
         "",
         f"  Identity provider   {issuer}",
         f"  Companion API       {settings.api_url}",
+        *([f"  Its streams         {settings.streams_url}"] if settings.streams_url else []),
         f"  Data folder         {settings.data_dir}",
         *([f"  Certificate         {own} (our own: let your browser trust it)"] if own else []),
         "",

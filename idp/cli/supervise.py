@@ -1,4 +1,4 @@
-"""Keeps the two halves of `idp run` alive: starts them, says where to go, restarts one that died, stops both.
+"""Keeps the processes of `idp run` alive: starts them, says where to go, restarts one that died, stops all.
 
 Standard library only: this process stays in memory as long as Sheaf runs. Leaves checks and preparations to idp.cli.run.
 """
@@ -148,12 +148,16 @@ class Supervisor:
 
     def _tell_issuer(self) -> None:
         """The set-up page may store another base URL: the companion then trusts that one, after a restart of a moment."""
-        idp, api = self.children[0], self.children[-1]
+        idp, *companions = self.children
         answer = _get(idp, "/.well-known/openid-configuration")
         issuer = _issuer(answer or b"")
-        if issuer and issuer != api.environment["IDP_API__ISSUER"] and api.due is None:
-            api.environment["IDP_API__ISSUER"] = issuer
+        told = [
+            api for api in companions if issuer and issuer != api.environment["IDP_API__ISSUER"] and api.due is None
+        ]
+        for api in told:
+            api.environment["IDP_API__ISSUER"] = issuer or ""
             api.terminate()
+        for api in told:
             api.join(time.monotonic() + STOP_SECONDS)
             api.due = time.monotonic()  # started like one that had died: with another try when the machine has no room
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from werkzeug.http import parse_list_header
-
 from idp.base.errors import Refused
+from idp.base.forwarded import forwarded_for
 from idp.http.parts import Parts
 from idp.http.refusals import of_fault, of_status, of_store, place
 from idp.ports import StoreUnavailable, SyncLater
@@ -211,9 +210,3 @@ def _announced(asked: Asked) -> int:
     """What was too long to be read has left its length only."""
     length = asked.headers.get("content-length", "")
     return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
-
-
-def forwarded_for(header: str | None, hops: int) -> str | None:
-    """The address that the outermost of our own proxies saw, exactly as werkzeug's ProxyFix has it."""
-    seen = parse_list_header(header) if header else []
-    return seen[-hops] if len(seen) >= hops else None

@@ -32,6 +32,7 @@ RETURNS = (
 _ADMIN = re.compile(
     r"/admin/(?:users|invitations|upstreams|clients|saml|saml-messages|trace)(?:/[A-Za-z0-9_~][A-Za-z0-9._~-]{0,1400}(?:/[a-z-]{1,20}){0,2})?\Z"
 )
+_DATA = re.compile(r"/data(?:/(?:collections|queues)/[A-Za-z0-9._%-]{1,400})?\Z")
 DONE_PATH = "/sign-in/done"
 
 
@@ -45,7 +46,7 @@ def start_sign_in(return_to: str, *, again: User | None = None) -> AnyResponse:
 
 
 def own_path(path: str) -> str:
-    return path if path in RETURNS or _ADMIN.match(path) else "/"
+    return path if path in RETURNS or _ADMIN.match(path) or _DATA.match(path) else "/"
 
 
 def signed_in(return_to: str = "/account") -> tuple[Session, User]:

@@ -10,6 +10,7 @@ from idp.web import (
     app_marks,
     break_glass_pages,
     consent_pages,
+    data_pages,
     directory_pages,
     factor_pages,
     flow,
@@ -33,6 +34,7 @@ def mount(app: Flask) -> None:
     for pages in (
         flow,
         home_realm,
+        data_pages,
         upstream_pages,
         upstream_saml,
         upstream_logout,

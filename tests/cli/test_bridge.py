@@ -110,6 +110,25 @@ def test_an_endpoint_that_must_ask_another_server_gets_a_thread_after_all():
     assert ask(Bridge(where, 2, lane()), scope("/fetching"))[2].startswith(b"request")
 
 
+def test_a_short_request_is_answered_at_once_and_one_that_would_wait_in_a_thread_from_its_beginning():
+    def reads_and_waits(environment, start_response):
+        body = environment["wsgi.input"].read()
+        if environment["PATH_INFO"] == "/waits":
+            about_to_wait()
+        start_response("200 OK", [])
+        return [threading.current_thread().name.encode(), b" ", body]
+
+    bridge = Bridge(reads_and_waits, 2, short=lambda method, path: path != "/long")
+    answers = {
+        path: ask(bridge, scope(path, "POST", content_length="3"), b"abc")[2] for path in ("/", "/waits", "/long")
+    }
+
+    assert answers["/"].startswith(b"loop")
+    assert answers["/waits"].startswith(b"request")
+    assert answers["/long"].startswith(b"request")
+    assert all(answer.endswith(b" abc") for answer in answers.values())
+
+
 def test_a_body_arrives_whole_on_every_way():
     bridge = Bridge(where, 2, lane())
     for path in ("/short", "/long", "/other"):

@@ -84,6 +84,19 @@ def test_the_first_run_makes_everything_says_where_to_go_and_leaves_nothing_behi
     assert "Traceback" not in run.process.log_text()
 
 
+def test_streams_are_a_process_of_its_own_beside_the_companion(tmp_path: Path) -> None:
+    port = free_port()
+    run = Run(tmp_path, env={"IDP_API__STREAMS_PORT": str(port)})
+    with run.process as process:
+        process.wait_log("Stop with Ctrl-C.")
+        assert answers(f"http://127.0.0.1:{port}/readyz")
+        assert f"http://127.0.0.1:{port}" in process.log_text()
+        family = run.family()
+        assert process.stop(30) == 0
+    until(lambda: gone(family), "all processes have ended")
+    assert "Traceback" not in process.log_text()
+
+
 def test_the_set_up_link_is_shown_to_nobody_else_on_the_machine(run: Run) -> None:
     run.process.start().wait_log("Stop with Ctrl-C.")
     token = run.setup_link().rpartition("/")[2]
@@ -175,7 +188,7 @@ def test_two_runs_on_one_port_are_refused(run: Run, tmp_path: Path) -> None:
     assert f"port {run.port}" in done.stderr
 
 
-def test_both_halves_on_one_port_are_refused(tmp_path: Path) -> None:
+def test_two_of_them_on_one_port_are_refused(tmp_path: Path) -> None:
     code, line = Shell(tmp_path).refused("run", "--port", "18000", "--api-port", "18000")
     assert code == 2
     assert "cannot use the same port" in line
