@@ -143,7 +143,12 @@ def run(folder: Path, ports: Ports, started: list[Installation]) -> None:
         folder / "sheaf",
         ("run",),
         links.sheaf,
-        {"IDP_SERVER__PORT": str(ports.sheaf), "IDP_API__PORT": str(ports.api), "IDP_ORGANISATION": "Sheaf demo"},
+        {
+            "IDP_SERVER__PORT": str(ports.sheaf),
+            "IDP_API__PORT": str(ports.api),
+            "IDP_API__STREAMS_PORT": "0",
+            "IDP_ORGANISATION": "Sheaf demo",
+        },
     )
     corporate = Installation(
         "Corporate login",

@@ -49,6 +49,8 @@ ONELOGIN = Need(
     "tests/requirements-python3-saml.txt (CPython 3.11 to 3.14)",
 )
 GIT = Need("git", ("git",), "the Debian package git")
+CURL = Need("curl", ("curl",), "the Debian package curl")
+OPENSSL = Need("OpenSSL", ("openssl",), "the Debian package openssl")
 SECANTUS = Need(
     "SecantusDB",
     (str(Path(sys.executable).with_name("secantusd-py")), "secantusd-py"),

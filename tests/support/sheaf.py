@@ -22,7 +22,8 @@ from tests.support.totp import Authenticator
 IDP = str(Path(sys.executable).with_name("idp"))
 PASSWORD = "correct horse battery staple"
 # Cheapest allowed argon2id: tests sign in hundreds of times on two cores.
-QUICK = {"IDP_PASSWORDS__TIME_COST": "1", "IDP_PASSWORDS__MEMORY_KIB": "8192"}
+# Streams are a process of its own; whoever tests them gives it a port.
+QUICK = {"IDP_PASSWORDS__TIME_COST": "1", "IDP_PASSWORDS__MEMORY_KIB": "8192", "IDP_API__STREAMS_PORT": "0"}
 
 
 @dataclass
