@@ -70,6 +70,9 @@ class LinkLogin:
         by_email = self._users.by_email(identity.email) if identity.email else None
         if login is not None:
             return login, Known(linked=True, user=user, by_email=by_email, invitation=invitation)
+        if by_email is not None and self.find(identity) is not None:
+            # Another tab has made both between our two looks: its user is no stranger whose proof is needed.
+            return self.look_up(identity, invitation)
         # Who was merged into another account is that one now, with the address that they had proved.
         merged = by_email is not None and by_email.merged_into is not None and by_email.email_verified
         heir = self._users.remaining(by_email) if by_email is not None and merged else None

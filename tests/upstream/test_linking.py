@@ -14,6 +14,7 @@ from idp.domain.link_change import LinkChange
 from idp.domain.linking import Known
 from idp.domain.upstream import FederatedLogin
 from idp.domain.user import User
+from idp.services.manage_users import Users
 from tests.upstream.conftest import says
 
 TRUSTED = {"trusted_domains": ("corp.example",)}
@@ -232,6 +233,22 @@ def together(*calls):
     for thread in threads:
         thread.join(20)
     return given
+
+
+def test_a_login_that_another_tab_makes_at_this_moment_is_known_and_needs_no_proof(arrived, corp, repo, monkeypatch):
+    one, by_email, tabs = {"subject": "new", "email": "new@corp.example"}, Users.by_email, []
+
+    def between_two_looks(users, email):
+        if not tabs:
+            tabs.append("other")
+            tabs[0] = arrived(corp, **one)
+        return by_email(users, email)
+
+    monkeypatch.setattr(Users, "by_email", between_two_looks)
+    attempt = arrived(corp, **one)
+    assert attempt.proof is not None
+    assert attempt.proof.user_id == tabs[0].proof.user_id
+    assert len(repo.find(User)) == len(repo.find(FederatedLogin)) == 1
 
 
 def test_two_first_sign_ins_of_one_login_at_once_make_one_user(arrived, corp, repo):
