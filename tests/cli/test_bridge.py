@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from idp.base.waiting import about_to_wait
 from idp.cli.bridge import Bridge, environ
 from idp.http.machine import Endpoint, Lane, Told
+from tests.support.loops import run_loop
 
 
 class Headers(dict):
@@ -43,9 +43,7 @@ class Proto:
 
 
 def run(work):
-    """In a thread of its own: browser tests of the same process may have left a running loop in this one."""
-    with ThreadPoolExecutor(1, thread_name_prefix="loop") as pool:
-        pool.submit(asyncio.run, work).result()
+    run_loop(work)
 
 
 def scope(path="/", method="GET", **headers):

@@ -11,6 +11,7 @@ import pytest
 
 from idp.cli import bridge_files
 from idp.cli.bridge_files import UPLOADS, Incoming, Transfers
+from tests.support.loops import run_loop
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_whoever_comes_when_every_thread_for_uploads_is_taken_is_told_so() -> No
         await asyncio.gather(*running)
 
     first, last = [Proto() for _ in range(UPLOADS)], Proto()
-    asyncio.run(send(first, last))
+    run_loop(send(first, last))
     assert last.answer is not None
     assert (last.answer[0], json.loads(last.answer[2])["code"]) == (503, "too_many_uploads")
     assert [one.answer and one.answer[0] for one in first] == [201] * UPLOADS

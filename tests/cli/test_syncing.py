@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +12,7 @@ from idp.cli.syncing import Syncing
 from idp.http.machine import Endpoint, Lane, Told
 from idp.ports import StoreUnavailable
 from tests.cli.test_bridge import Proto, scope, where
+from tests.support.loops import run_loop
 
 
 class Disk:
@@ -177,6 +177,4 @@ def test_a_short_cut_whose_code_was_lost_is_left_to_the_page():
 
 
 def _run(work):  # type: ignore[no-untyped-def]
-    """In a thread of its own: the browser tests leave an event loop running in this one."""
-    with ThreadPoolExecutor(1, thread_name_prefix="loop") as pool:
-        return pool.submit(asyncio.run, work).result()
+    return run_loop(work)

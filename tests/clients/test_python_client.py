@@ -14,6 +14,7 @@ from werkzeug.serving import make_server
 from idp.api.commands import OPERATIONS
 from scripts import make_client
 from tests.api.conftest import Companion, issuer, start, start_with  # noqa: F401  (fixtures)
+from tests.support.loops import run_loop
 
 
 @pytest.fixture
@@ -66,16 +67,7 @@ def test_the_same_from_an_asynchronous_one(companion: Companion, url: str) -> No
             reads = [sheaf.documents.get(collection="notes", id=made["id"]) for _ in range(5)]
             return [document["data"] for document in await asyncio.gather(*reads)]
 
-    assert in_thread(work) == [{"n": 1}] * 5
-
-
-def in_thread(work: Callable[[], Any]) -> Any:
-    """In a thread of its own: a browser of other tests may have left a loop in this one."""
-    answers: list[Any] = []
-    thread = threading.Thread(target=lambda: answers.append(asyncio.run(work())))
-    thread.start()
-    thread.join()
-    return answers[0]
+    assert run_loop(work()) == [{"n": 1}] * 5
 
 
 def test_a_refusal_is_a_problem_with_its_code_and_trace(companion: Companion, url: str) -> None:

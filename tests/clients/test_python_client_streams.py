@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 
 from idp.api.commands.streams import STREAMS
 from tests.api.transports.conftest import Served, serve
-from tests.clients.test_python_client import in_thread
+from tests.support.loops import run_loop
 
 LARGE = bytes(range(256)) * 5_000  # several parts
 
@@ -203,7 +203,7 @@ def test_all_of_it_from_an_asynchronous_program(world: World) -> None:
             await sheaf.download_file(into, collection="async", id=file["id"])
             return made == change["id"], into.getvalue() == LARGE
 
-    assert in_thread(work) == (True, True)
+    assert run_loop(work()) == (True, True)
 
 
 def downloaded(sheaf: Client, id: str) -> bytes:

@@ -14,6 +14,7 @@ from idp.api.problems import unavailable
 from idp.api.watch import feed, watching
 from idp.api.watch.changes import Begun
 from idp.base.errors import Refused
+from tests.support.loops import run_loop
 
 COLLECTIONS = ("a", "b", "c")
 
@@ -124,7 +125,7 @@ def test_whoever_watches_is_told_each_line_once_and_in_order(seed: int, monkeypa
             assert ids == [line.id for line in store.lines[start:] if line.collection == collection]
         node.feed.stop()
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    run_loop(scene())
 
 
 @pytest.mark.parametrize(("error", "code"), [(unavailable("store", "x"), "store_unavailable"), (PositionLost(), "position_lost"),
@@ -151,4 +152,4 @@ def test_a_feed_that_breaks_ends_every_watch_loudly_and_goes_on(
         assert (await again)[1] == ["doc_2"]
         node.feed.stop()
 
-    asyncio.run(asyncio.wait_for(scene(), 30))
+    run_loop(scene())
