@@ -15,11 +15,14 @@ run: python ## Start the identity provider (port 8000) and the companion API (po
 	@$(PYTHON) scripts/make_venv.py
 	@exec $(BIN)/idp run --data data
 
+# One more than there are cores: many tests wait for servers and browsers.
+WORKERS = $(shell $(BIN)/python -c "import os; print(min(4, 1 + (os.cpu_count() or 1)))")
+
 # The tests start Python some hundred times: compiled once, and outside the tree, it starts in half the time.
 test: python ## Install what the tests need, then run all of them
 	@$(PYTHON) scripts/prepare_tests.py
 	@env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX="$(CURDIR)/.venv/bytecode" \
-	  $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 fast: python ## Run the tests that start no servers
 	@$(PYTHON) scripts/make_venv.py test dev
