@@ -89,6 +89,12 @@ async def watch(node: Node, collection: str, after: str | None, until: str) -> t
     raise AssertionError
 
 
+async def waits(node: Node, watcher: "asyncio.Task[Any]") -> None:
+    """Until the watcher waits for what comes, or has ended."""
+    while not watcher.done() and not node.feed._waiting.get("a"):
+        await asyncio.sleep(0.002)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_whoever_watches_is_told_each_line_once_and_in_order(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(seed)
@@ -141,9 +147,13 @@ def test_a_feed_that_breaks_ends_every_watch_loudly_and_goes_on(
         node = Node(store)
         node.feed.start()
         watcher = asyncio.create_task(watch(node, "a", None, until=""))
+        await waits(node, watcher)
         store.write("a")
-        await asyncio.sleep(0.05)
-        store.broken.append(error)
+        while not watcher.done():  # who does not wait at the moment of a break finds everything there after it
+            await waits(node, watcher)
+            store.broken[:] = [error]
+            await asyncio.sleep(0.05)
+        store.broken.clear()
         with pytest.raises(Refused) as refused:
             await watcher
         assert refused.value.code == code
