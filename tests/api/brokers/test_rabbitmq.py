@@ -76,6 +76,7 @@ class _Counted(suppress):
 
 @pytest.mark.slow
 @pytest.mark.peer
+@pytest.mark.timeout(400)  # a broker that recovers its queues on a busy machine takes its time
 def test_a_broker_that_ends_suddenly_under_load_loses_nothing_that_was_acknowledged(
     tmp_path: Path, clock: FakeClock
 ) -> None:
@@ -94,7 +95,7 @@ def test_a_broker_that_ends_suddenly_under_load_loses_nothing_that_was_acknowled
         until(lambda: load.refused["broker_unavailable"] > 10, "callers are refused, not left waiting")
         before = len(load.published)
     with rabbitmq.node(tmp_path / "node", port):
-        until(lambda: len(load.published) > before + 100, "the companion has reconnected by itself", seconds=60)
+        until(lambda: len(load.published) > before + 20, "the companion has reconnected by itself", seconds=150)
         load.ending.set()
         for thread in threads:
             thread.join(30)
